@@ -1,0 +1,113 @@
+"""Starts a command: reads its flags, prints help in plain words, and turns a user's mistake into one line instead of a traceback."""
+
+import functools
+import logging
+import os
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+from absl import app, flags
+from absl import logging as absl_logging
+from tqdm import tqdm
+
+from errors import UserError
+
+# TensorFlow's own chatter hides what the command says; whoever wants it sets the variable.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+GROUP = "group: "
+_ROOT = Path(__file__).parent.parent
+
+
+def run(main, *, description, tensorflow=True, operands=False):
+    """Parse the flags, call `main()`, exit with its status.
+
+    description: what the command does, shown above the flags by --help. tensorflow: import it first, without its start-up messages.
+    operands: words that are no flags go to `main(words)`; without it they are a mistake.
+    """
+    if {"--help", "-h", "-help", "--helpfull", "--helpshort"} & set(sys.argv[1:]):
+        print(_help(description))
+        sys.exit(0)
+    parse = functools.partial(_parse, operands=operands)
+    app.run(lambda argv: _guarded(main, argv[1:] if operands else None, tensorflow), flags_parser=parse)
+
+
+def _parse(argv, *, operands):
+    try:
+        left = flags.FLAGS(argv)
+    except flags.Error as error:
+        _fail(str(error).replace("\n", " "), status=2)
+    if len(left) > 1 and not operands:
+        _fail(f"{left[1]!r} is no flag; flags begin with --", status=2)
+    return left
+
+
+def _guarded(main, operands, tensorflow):
+    _log_plainly()
+    try:
+        if tensorflow:
+            _import_tensorflow()
+        sys.exit((main() if operands is None else main(operands)) or 0)
+    except UserError as error:
+        _fail(str(error), status=1)
+    except KeyboardInterrupt:
+        _fail("stopped", status=130)
+
+
+def _fail(message, *, status):
+    print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _import_tensorflow():
+    """Import TensorFlow with the native standard error put aside: it writes start-up notes there that no setting silences."""
+    with tempfile.TemporaryFile() as aside:
+        stderr = os.dup(2)
+        os.dup2(aside.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        except Exception:
+            aside.seek(0)
+            os.write(stderr, aside.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+class _LineHandler(logging.Handler):
+    """One plain line per message, above the progress bar where there is one. Libraries are heard from warnings on."""
+
+    def emit(self, record):
+        ours = Path(record.pathname).is_relative_to(_ROOT) and "site-packages" not in record.pathname
+        if record.levelno <= logging.INFO and not ours:
+            return
+        prefix = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        tqdm.write(prefix + record.getMessage(), file=sys.stderr)
+
+
+def _log_plainly():
+    absl_logging.set_verbosity(absl_logging.INFO)
+    root = logging.getLogger()
+    root.handlers = [_LineHandler()]
+
+
+def _help(description):
+    """Description, then the flags of each group with their defaults."""
+    lines = [description.strip(), ""]
+    for group, members in flags.FLAGS.flags_by_module_dict().items():
+        if not group.startswith(GROUP):
+            continue
+        lines.append(group.removeprefix(GROUP) + ":")
+        for flag in members:
+            default = "" if flag.default in (None, "", []) else f" [{flag.default_as_str.strip(chr(39))}]"
+            choices = getattr(flag.parser, "enum_values", None)
+            value = "" if flag.boolean else f"={'|'.join(choices) if choices else flag.name.split('_')[-1].upper()}"
+            lines.append(f"  --{flag.name}{value}{default}")
+            text = flag.help.removeprefix(f"<{'|'.join(choices or [])}>: ")  # absl puts the choices there again
+            lines += textwrap.wrap(text, 100, initial_indent=" " * 8, subsequent_indent=" " * 8)
+        lines.append("")
+    lines.append("--flagfile=FILE reads flags from a file, one a line. A flag without a default is off.")
+    return "\n".join(lines)

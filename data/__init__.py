@@ -1,0 +1,50 @@
+"""data: from picture files to batches.
+
+A data set is a function that returns a `Source`; `open_store` decodes it once; `batches` draws training crops from the
+store:
+
+    store = open_store(DATASETS["folder"]("photos", split="train", scale=4))
+    for lr, hr in batches(store, batch_size=16, patch_size=48, seed=0): ...
+
+Inside this package pictures are uint8 in 0..255; batches are float32 in [0, 1].
+"""
+
+from data.bicubic import bicubic_resize, crop_to_multiple, downscale, upscale
+from data.celeb_a import celeb_a
+from data.degradation import DEGRADATIONS, Degradation
+from data.div2k import div2k
+from data.folder import folder
+from data.images import IMAGE_SUFFIXES, list_images, read_rgb
+from data.orientations import ORIENTATIONS, inverse_orient, orient
+from data.paired import paired
+from data.patches import batches
+from data.sample import sample
+from data.source import Source
+from data.store import PictureStore, open_store
+
+DATASETS = {"div2k": div2k, "folder": folder, "paired": paired, "celeb_a": celeb_a, "sample": sample}
+
+__all__ = [
+    "DATASETS",
+    "DEGRADATIONS",
+    "IMAGE_SUFFIXES",
+    "ORIENTATIONS",
+    "Degradation",
+    "PictureStore",
+    "Source",
+    "batches",
+    "bicubic_resize",
+    "celeb_a",
+    "crop_to_multiple",
+    "div2k",
+    "downscale",
+    "folder",
+    "inverse_orient",
+    "list_images",
+    "open_store",
+    "orient",
+    "paired",
+    "read_rgb",
+    "sample",
+    "upscale",
+]

@@ -1,0 +1,87 @@
+"""data/celeb_a.py: CelebA, 202,599 aligned photographs of faces, as the face SRGAN takes them: 64x64 to 256x256.
+
+Source: Z. Liu, P. Luo, X. Wang, X. Tang, "Deep Learning Face Attributes in the Wild", ICCV 2015. Read through
+TensorFlow Datasets (`celeb_a`). The first use downloads 1.4 GB from Google Drive, which often refuses; later uses
+need no network. For non-commercial research only, as its authors say.
+"""
+
+import io
+
+import numpy as np
+from absl import logging
+from PIL import Image
+
+from data.bicubic import bicubic_resize
+from data.degradation import Degradation
+from data.prepared import builder_files, prepared_builder, read_in_order
+from data.source import Source, fingerprint
+from errors import UserError
+
+_DRIVE = "https://drive.google.com"
+_SIDE = 256
+_VALIDATION_AT_MOST = 1000
+_REMEDY = (
+    "try again later, as Google Drive turns requests away; or unpack img_align_celeba.zip from CelebA's own page and train "
+    "with --dataset=folder --hr_dir=img_align_celeba --degradation=blur"
+)
+
+
+def celeb_a(*, split, scale=4, data_dir="datasets", pictures=20_000, degradation="blur", degradation_seed=0):
+    """CelebA as a Source, downloaded and prepared under data_dir where it is not there yet.
+
+    split: "train" or "validation", the official partitions. HR is the middle 178x178 of the 178x218 pixels of a
+    picture, enlarged to 256x256 by MATLAB's bicubic, as the face SRGAN's size asks for: it holds no finer detail than
+    178 pixels can. 256 is cropped to a multiple of scale.
+    pictures: how many of the 162,770 (19,867) are decoded, 0.21 MB of disc each; of the validation part at most 1000.
+    TensorFlow Datasets has shuffled them, so that the first ones are a fair sample.
+    degradation, degradation_seed: how LR is made, see data.degradation.
+
+    Without a network the call fails within about 20 seconds, unless the data are prepared already. Raises UserError
+    for that and for any other failure to download or prepare; ValueError for another split.
+    """
+    if split not in ("train", "validation"):
+        raise ValueError(f"split is {split!r}; expected 'train' or 'validation'")
+    degrade = Degradation(degradation, scale, degradation_seed)
+    builder = prepared_builder(
+        "celeb_a", dataset="celeb_a", data_dir=data_dir, url=lambda builder: _DRIVE, remedy=_REMEDY
+    )
+    whole = builder.info.splits[split].num_examples
+    count = min(whole, pictures if split == "train" else min(pictures, _VALIDATION_AT_MOST))
+    options = {"dataset": "celeb_a", "split": split, "scale": scale, "pictures": count, **degrade.options}
+    return Source(
+        key=fingerprint(builder_files(builder), **options),
+        description=f"CelebA ({count} of {whole} faces for {split}, {_SIDE}x{_SIDE}, LR: {degrade})",
+        scale=scale,
+        pairs=lambda: _pairs(builder, split=split, count=count, degrade=degrade),
+        count=count,
+        degradation=str(degrade),
+    )
+
+
+def _pairs(builder, *, split, count, degrade):
+    """Yield (name, hr, lr) in the fixed order of the prepared files."""
+    import tensorflow_datasets as tfds
+
+    # Decoded by Pillow, as every other picture: TensorFlow's own JPEG decoder is off by several levels.
+    as_files = {"image": tfds.decode.SkipDecoding()}
+    usable = 0
+    for number, example in enumerate(read_in_order(builder, f"{split}[:{count}]", decoders=as_files)):
+        name = f"{split}_{number:06d}"
+        try:
+            picture = np.asarray(Image.open(io.BytesIO(example["image"])).convert("RGB"))
+        except Exception as error:  # a damaged file raises whatever its decoder tripped over
+            logging.warning("left out: %s: damaged (%s)", name, error)
+            continue
+        usable += 1
+        yield from degrade.pairs(name, _face(picture), index=number, split=split)
+    if not usable:
+        raise UserError(
+            f"{builder.data_path}: no usable picture for {split}; delete that folder to have it prepared again"
+        )
+
+
+def _face(picture):
+    """The middle square of a picture (H, W, 3), 256x256 uint8."""
+    side = min(picture.shape[:2])
+    top, left = ((length - side) // 2 for length in picture.shape[:2])
+    return bicubic_resize(picture[top : top + side, left : left + side], height=_SIDE, width=_SIDE)

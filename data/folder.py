@@ -1,0 +1,103 @@
+"""data/folder.py: any folder of pictures as a data set; the LR pictures are made from them."""
+
+from pathlib import Path
+
+from absl import logging
+
+from data.degradation import Degradation
+from data.images import IMAGE_SUFFIXES, list_images, read_rgb
+from data.source import Source, fingerprint
+from errors import UserError
+
+_HOLD_OUT_EVERY = 20
+_HOLD_OUT_AT_MOST = 50
+
+
+def folder(hr_dir, *, split, scale=4, valid_dir=None, min_size=64, degradation="bicubic", degradation_seed=0):
+    """The pictures below a folder as a Source.
+
+    split: "train" or "validation". With valid_dir, that folder validates and all of hr_dir trains (except what lies
+    in valid_dir, where one holds the other). Without it, every 20th picture of the sorted list, counted from the last
+    and at most 50, is held out for validation; the rest trains. The choice depends on the names alone.
+    min_size: pictures whose shorter side has fewer HR pixels are left out, with a warning that names them; so are
+    damaged ones. HR is cropped at the bottom and right to a multiple of scale.
+    degradation, degradation_seed: how LR is made of that, see data.degradation. Its "real" makes several pairs of a
+    large training picture.
+
+    Raises UserError for a missing folder, a folder without pictures, a single picture and no valid_dir, and, once the
+    pictures are read, where none is usable. ValueError for another split.
+    """
+    if split not in ("train", "validation"):
+        raise ValueError(f"split is {split!r}; expected 'train' or 'validation'")
+    degrade = Degradation(degradation, scale, degradation_seed)
+    root = Path(valid_dir if valid_dir and split == "validation" else hr_dir)
+    paths = _split_paths(root, split=split, valid_dir=valid_dir)
+    smallest = max(min_size, scale)
+
+    def pairs():
+        usable = 0
+        for number, path in enumerate(paths):
+            hr = _read_usable(path, smallest)
+            if hr is not None:
+                usable += 1
+                yield from degrade.pairs(path.relative_to(root).as_posix(), hr, index=number, split=split)
+        if not usable:
+            raise UserError(
+                f"{root}: none of {len(paths)} pictures for {split} is usable; looked for undamaged "
+                f"{' '.join(IMAGE_SUFFIXES)} files of at least {smallest} pixels on the shorter side"
+            )
+
+    return Source(
+        key=fingerprint(
+            paths,
+            dataset="folder",
+            root=str(root.resolve()),
+            split=split,
+            scale=scale,
+            min_size=smallest,
+            **degrade.options,
+        ),
+        description=f"folder {root}/ ({len(paths)} pictures for {split}, LR: {degrade})",
+        scale=scale,
+        pairs=pairs,
+        count=None if degrade.tiles(split) else len(paths),
+        degradation=str(degrade),
+    )
+
+
+def _split_paths(root, *, split, valid_dir):
+    """The files of one split, or UserError where there are none."""
+    paths = list_images(root)
+    if valid_dir and split == "train":
+        held_out = Path(valid_dir).resolve()
+        if held_out == root.resolve():
+            raise UserError(f"--valid_dir={valid_dir} is the training folder itself; leave it out to hold pictures out")
+        paths = [path for path in paths if held_out not in path.resolve().parents]
+    if not paths:
+        raise UserError(
+            f"{root}: no pictures for {split} in this folder; looked for {' '.join(IMAGE_SUFFIXES)} at any depth"
+        )
+    if valid_dir:
+        return paths
+    if len(paths) < 2:
+        raise UserError(f"{root}: only one picture; give at least two, or a folder for validation with --valid_dir")
+    return hold_out(paths, split=split)
+
+
+def hold_out(items, *, split):
+    """The items of one split: "validation" gets every 20th, counted from the last and at most 50, "train" the rest."""
+    held_out = range(len(items) - 1, -1, -_HOLD_OUT_EVERY)[:_HOLD_OUT_AT_MOST]
+    return [item for number, item in enumerate(items) if (number in held_out) == (split == "validation")]
+
+
+def _read_usable(path, smallest):
+    """(H, W, 3) uint8, or None with a warning that names the file."""
+    try:
+        hr = read_rgb(path)
+    except UserError as error:
+        logging.warning("left out: %s", error)
+        return None
+    if min(hr.shape[:2]) < smallest:
+        logging.warning("left out: %s: %dx%d pixels, shorter side below %d", path, hr.shape[1], hr.shape[0], smallest)
+        return None
+    return hr

@@ -1,0 +1,71 @@
+"""data/source.py: what a data set is to the rest of the program.
+
+A *source* says which picture pairs there are and can produce them, one after the other. It holds no pixels: those go
+through `data.store`, which keeps them decoded on disc. Each data set is a plain function that returns a Source.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+_DECODING_VERSION = 2  # raise it when the same files would give another store: cached ones are then built anew
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set, before decoding.
+
+    key: identifies the content; changes whenever a file (path, size, modification time) or an option changes.
+    description: one line for reports, such as "folder photos/ (485 pictures, LR: MATLAB bicubic x4)".
+    scale: HR pixels per LR pixel along a side.
+    pairs: yields (name, hr, lr); hr (H, W, 3) and lr (H / scale, W / scale, 3) uint8. It leaves unusable files out with
+        a logged warning and raises UserError where none is usable.
+    count: how many pictures there are at most, for the progress bar; None where that is not known.
+    degradation: how LR came from HR, for the protocol of figures, such as "MATLAB bicubic x4".
+    """
+
+    key: str
+    description: str
+    scale: int
+    pairs: Callable[[], Iterator[tuple[str, np.ndarray, np.ndarray]]]
+    count: int | None = None
+    degradation: str = "not known"
+
+
+def fingerprint(files, **options):
+    """A 40-digit hexadecimal key for these files (absolute path, size, modification time) under these options.
+
+    A file that cannot be looked at, such as a link to nowhere, counts by its path: reading it is what fails, and says why.
+    """
+    entries = []
+    for path in files:
+        try:
+            status = os.stat(path)
+            entries.append((os.path.abspath(path), status.st_size, status.st_mtime_ns))
+        except OSError:
+            entries.append((os.path.abspath(path), None, None))
+    content = json.dumps([_DECODING_VERSION, entries, options], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:40]
+
+
+def fits_scale(hr_side, lr_side, scale):
+    """Whether a side of hr_side pixels, shrunk by scale and cut or rounded up to whole pixels, has lr_side pixels."""
+    return abs(hr_side - lr_side * scale) < scale
+
+
+def crop_to_shared(hr, lr, scale):
+    """(hr, lr) cut at the bottom and right to the part they share, with HR scale times as large.
+
+    None where the sizes are no pair of that scale, or where no whole LR pixel is shared.
+    """
+    sides = list(zip(hr.shape[:2], lr.shape[:2], strict=True))
+    if not all(fits_scale(large, small, scale) for large, small in sides):
+        return None
+    height, width = (min(large // scale, small) for large, small in sides)
+    if not height or not width:
+        return None
+    return hr[: height * scale, : width * scale], lr[:height, :width]

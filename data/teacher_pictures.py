@@ -1,0 +1,128 @@
+"""data/teacher_pictures.py: a teacher's pictures of a store's LR pictures, made once and kept on disc beside it.
+
+A frozen teacher gives the same picture at every step, and is many times slower than the student that learns from it.
+Layout, below the cache folder; the key belongs to the store, the teacher and the format, so a changed one builds anew:
+
+    <key>/sr.uint8 or <key>/sr.float16   all pictures one after the other, (H * scale, W * scale, 3) each
+    <key>/index.json                     names and sizes
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from data.images import IMAGE_SUFFIXES, list_images, read_rgb
+from data.source import fingerprint
+from errors import UserError
+
+FORMATS = ("uint8", "float16")
+
+
+class TeacherPictures:
+    """sr(i): the teacher's picture of LR picture i, a read-only (H * scale, W * scale, 3) view into a memory map.
+
+    dtype: uint8, levels in 0..255, or float16, in [0, 1].
+    """
+
+    def __init__(self, *, pixels, shapes, dtype):
+        """pixels: all pictures, 1-D. shapes: (height, width) of each."""
+        self.dtype = np.dtype(dtype)
+        self._pixels, self._shapes = pixels, shapes
+        sizes = [height * width * 3 for height, width in shapes]
+        self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).tolist()
+
+    def sr(self, i):
+        return self._pixels[self._starts[i] : self._starts[i + 1]].reshape(*self._shapes[i], 3)
+
+
+def open_teacher_pictures(store, *, upscale, teacher_key, cache_dir, dtype="uint8"):
+    """The teacher's pictures of all of `store`, made at the first call and reopened afterwards.
+
+    upscale: lr (H, W, 3) uint8 to (H * scale, W * scale, 3) float32 in [0, 1], or uint8. teacher_key: text that tells this teacher from others.
+    Raises UserError where the cache folder cannot be written or is full, and whatever `upscale` raises.
+    """
+    key = hashlib.sha256(f"{store.key} {teacher_key} {dtype}".encode()).hexdigest()[:40]
+    folder = Path(cache_dir) / f"teacher-{key}"
+    shapes = [tuple(side * store.scale for side in store.lr_shape(i)) for i in range(len(store))]
+    if not (folder / "index.json").is_file():
+        _build(store, upscale, folder, shapes, dtype)
+    try:
+        length = sum(height * width * 3 for height, width in shapes)
+        pixels = np.memmap(folder / f"sr.{dtype}", dtype, mode="r", shape=(length,)).view(np.ndarray)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder}: the teacher's pictures are damaged ({error}); delete that folder") from error
+    return TeacherPictures(pixels=pixels, shapes=shapes, dtype=dtype)
+
+
+def teacher_images(folder, store, *, cache_dir):
+    """Pictures that any upscaler made of the store's LR pictures, as TeacherPictures of format uint8.
+
+    folder: holds one picture for each of `store.names`, under the same path but for the suffix, or with _x4 (the scale) before it, as upscale.py
+    names its results. Raises UserError where one is missing, damaged or of another size than the original.
+    """
+    files = list_images(folder)
+    found = {path.relative_to(folder).with_suffix("").as_posix(): path for path in files}
+    paths = {}
+    for name in store.names:
+        stem = Path(name).with_suffix("").as_posix() if Path(name).suffix.lower() in IMAGE_SUFFIXES else name
+        paths[name] = found.get(stem) or found.get(f"{stem}_x{store.scale}")
+        if paths[name] is None:
+            raise UserError(f"--teacher_images={folder}: holds no picture {stem}, one of {len(store)} that are wanted")
+    order = iter(range(len(store)))
+
+    def read(_):
+        i = next(order)
+        picture, shape = read_rgb(paths[store.names[i]]), store.hr(i).shape
+        if picture.shape != shape:
+            raise UserError(
+                f"{paths[store.names[i]]}: {picture.shape[1]}x{picture.shape[0]} pixels; the original that it goes with has "
+                f"{shape[1]}x{shape[0]} (a multiple of the scale)"
+            )
+        return picture
+
+    return open_teacher_pictures(store, upscale=read, teacher_key=fingerprint(paths.values()), cache_dir=cache_dir)
+
+
+def _build(store, upscale, folder, shapes, dtype):
+    temporary = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".building-{folder.name[:20]}-", dir=folder.parent))
+        temporary.chmod(0o755)
+        with open(temporary / f"sr.{dtype}", "wb") as file:
+            for i in tqdm(range(len(store)), desc="the teacher's pictures", unit="", file=sys.stderr):
+                picture = _as(upscale(store.lr(i)), dtype)
+                if picture.shape != (*shapes[i], 3):
+                    raise ValueError(f"{store.names[i]}: the teacher gave {picture.shape}, not {(*shapes[i], 3)}")
+                file.write(np.ascontiguousarray(picture).data)
+            file.flush()
+            os.fsync(file.fileno())
+        (temporary / "index.json").write_text(json.dumps({"names": store.names, "shapes": shapes, "dtype": dtype}))
+        try:
+            os.rename(temporary, folder)
+        except OSError:
+            if not (folder / "index.json").is_file():  # else another process was faster
+                raise
+    except OSError as error:
+        raise UserError(
+            f"{folder.parent}: cannot keep the teacher's pictures there ({error.strerror or error}); "
+            "make room or choose another cache folder"
+        ) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _as(picture, dtype):
+    if picture.dtype == np.uint8 and dtype == "float16":
+        return (picture / np.float32(255.0)).astype(np.float16)
+    if picture.dtype == np.uint8 or dtype == "float16":
+        return picture.astype(dtype)
+    return np.floor(np.clip(picture, 0.0, 1.0) * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""Figures that can be quoted: metrics, benchmarks, latency, reports."""

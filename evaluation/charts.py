@@ -1,0 +1,141 @@
+"""Charts with matplotlib, without a screen: quality against latency, and a sweep of network interpolation."""
+
+from pathlib import Path
+
+from matplotlib import rc_context, ticker
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+
+from errors import UserError
+from evaluation.report import latency_line, protocol_line
+
+_INK, _FAINT, _FRONT, _POINT = "#18181b", "#71717a", "#e11d48", "#2563eb"
+_HALO = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}  # keeps a name legible across a line
+
+
+def pareto_front(points):
+    """The points that no other beats in both: fastest first. points: (milliseconds, quality); higher quality is better."""
+    front = []
+    for latency, quality in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not front or quality > front[-1][1]:
+            front.append((latency, quality))
+    return front
+
+
+def write_scatter(stem, evaluation):
+    """Draw PSNR against latency, a panel for each benchmark, as STEM.png and STEM.svg. Returns the paths, [] when nothing was timed.
+
+    Raises UserError when a file cannot be written.
+    """
+    panels = {
+        benchmark: {
+            name: (result.latency.median_ms, result.benchmarks[benchmark].psnr)
+            for name, result in evaluation.sound.items()
+            if result.latency and benchmark in result.benchmarks
+        }
+        for benchmark in evaluation.benchmarks
+    }
+    panels = {benchmark: points for benchmark, points in panels.items() if points}
+    if not panels:
+        return []
+    figure, axes = _figure(len(panels))
+    for axis, (benchmark, points) in zip(axes, panels.items(), strict=True):
+        _draw_panel(axis, points, title=benchmark, show_y=axis is axes[0])
+    figure.text(0.01, 0.01, f"{protocol_line(evaluation)}\n{latency_line(evaluation)}", color=_FAINT, fontsize=7)
+    return save_figure(figure, stem)
+
+
+def write_sweep(stem, rows, *, benchmarks, measure, protocol):
+    """Draw PSNR against `measure` ("lpips" or "ssim") along a sweep of alpha, a panel for each benchmark. Returns the paths.
+
+    rows: list of (alpha, {benchmark: BenchmarkScore}). Raises UserError when a file cannot be written.
+    """
+    figure, axes = _figure(len(benchmarks))
+    label = {"lpips": "LPIPS (to the left is better)", "ssim": "SSIM (to the right is better)"}[measure]
+    for axis, benchmark in zip(axes, benchmarks, strict=True):
+        points = [(getattr(scores[benchmark], measure), scores[benchmark].psnr) for _, scores in rows]
+        axis.plot(*zip(*points, strict=True), "-o", color=_POINT, markersize=4, linewidth=1)
+        for (alpha, _), point in zip(rows, points, strict=True):
+            axis.annotate(f"{alpha:g}", point, xytext=(4, 4), textcoords="offset points", fontsize=8, bbox=_HALO)
+        _style(axis, title=f"{benchmark}, alpha beside each point", x_label=label, show_y=axis is axes[0])
+    figure.text(0.01, 0.01, protocol, color=_FAINT, fontsize=7)
+    return save_figure(figure, stem)
+
+
+def save_figure(figure, stem):
+    """Write STEM.png and STEM.svg; returns the paths. Raises UserError when a file cannot be written."""
+    paths = [Path(f"{stem}.{suffix}") for suffix in ("png", "svg")]
+    for path in paths:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Neither a date nor the version in the file: the same figures give the same bytes.
+            metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+            with rc_context({"svg.fonttype": "none", "svg.hashsalt": path.name}):  # letters stay letters
+                figure.savefig(path, dpi=150, metadata=metadata)
+        except OSError as error:
+            raise UserError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+    return paths
+
+
+def _figure(panels):
+    figure = Figure(figsize=(max(7.0, 5.2 * panels), 4.6), facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, panels, squeeze=False)[0]
+    figure.subplots_adjust(
+        left=0.72 / figure.get_figwidth(), right=1 - 0.2 / figure.get_figwidth(), bottom=0.19, top=0.92
+    )
+    return figure, list(axes)
+
+
+def _draw_panel(axis, points, *, title, show_y):
+    front = pareto_front(points.values())
+    axis.plot(
+        *zip(*front, strict=True), drawstyle="steps-post", color=_FRONT, linewidth=1.2, zorder=1, label="Pareto front"
+    )
+    for point in points.values():
+        axis.plot(*point, "o", color=_FRONT if point in front else _POINT, markersize=6, zorder=2)
+    spread = max(x for x, _ in points.values()) / front[0][0]
+    logarithmic = spread > 3
+    if logarithmic:
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if spread < 100 else (1, 3)))
+        axis.xaxis.set_minor_locator(ticker.NullLocator())
+        axis.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.margins(0.18, 0.15)
+    axis.legend(loc="best", frameon=False, fontsize=8)
+    _style(axis, title=title, x_label=f"ms, median{', logarithmic' if logarithmic else ''}", show_y=show_y)
+    _label(axis, points)
+
+
+def _label(axis, points):
+    """Names beside their points: above, or below where there is room sooner, and not over another point or name."""
+    renderer = axis.figure.canvas.get_renderer()
+    limits = axis.get_window_extent(renderer)
+    taken = [
+        Bbox.from_bounds(*(place - 5 for place in axis.transData.transform(point)), 10, 10) for point in points.values()
+    ]
+    for name, point in sorted(points.items(), key=lambda item: item[1]):
+        right = axis.transData.transform(point)[0] > limits.x0 + 0.6 * limits.width
+        for offset in (6, -14, 18, -26, 30, -38, 42, -50, 54):
+            text = axis.annotate(
+                name, point, xytext=(-6 if right else 6, offset), textcoords="offset points",
+                ha="right" if right else "left", fontsize=8, color=_INK, bbox=_HALO,
+            )  # fmt: skip
+            box = text.get_window_extent(renderer).padded(2)
+            if not any(box.overlaps(other) for other in taken):
+                break
+            text.remove()
+        taken.append(box)
+
+
+def _style(axis, *, title, x_label, show_y):
+    axis.set_title(title, fontsize=10, color=_INK, loc="left")
+    axis.set_xlabel(x_label, fontsize=8, color=_INK)
+    if show_y:
+        axis.set_ylabel("PSNR, dB", fontsize=8, color=_INK)
+    axis.grid(True, which="both", color="#e4e4e7", linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.tick_params(labelsize=8, colors=_INK)
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)

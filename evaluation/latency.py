@@ -1,0 +1,67 @@
+"""How long engines take, measured so that the machine's moods hit all of them alike."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from errors import UserError
+from inference.tiling import upscale_tiled
+
+
+@dataclass
+class Latency:
+    """Milliseconds for one picture of `height` x `width` LR pixels. threads: that the networks may use; None where nobody said."""
+
+    median_ms: float
+    p90_ms: float
+    repetitions: int
+    height: int
+    width: int
+    threads: int | None = None
+
+
+def measure(engines, *, height=180, width=320, repetitions=20, warmup=3, threads=None, failures=None):
+    """Time engines in turn, A B C A B C ...: a slow spell of the machine does not fall on one of them alone.
+
+    engines: dict name -> engine (see inference.engines). Each upscales the same noise of `height` x `width`; an
+    engine of another fixed size does it in tiles, the time for them included. `warmup` rounds are not counted:
+    they trace graphs and allocate buffers. threads: stated in the result, and nothing else; engines have their own.
+
+    failures: a dict that takes the engines that cannot run, name -> the reason in one line; without it they raise.
+
+    Returns a dict name -> Latency, in the same order. Raises UserError when an engine cannot run, ValueError for repetitions < 1.
+    """
+    if repetitions < 1:
+        raise ValueError(f"repetitions {repetitions}: must be at least 1")
+    lr = np.random.default_rng(0).random((height, width, 3), np.float32)
+    times = {name: [] for name in engines}
+    for round_number in range(warmup + repetitions):
+        for name, engine in engines.items():
+            if failures and name in failures:
+                continue
+            try:
+                milliseconds = _time_once(engine, lr)
+            except (UserError, MemoryError) as error:
+                if failures is None:
+                    raise
+                failures[name] = str(error) or type(error).__name__
+                continue
+            if round_number >= warmup:
+                times[name].append(milliseconds)
+    how = {"height": height, "width": width, "threads": threads}
+    return {name: _summary(samples, **how) for name, samples in times.items() if name not in (failures or {})}
+
+
+def _time_once(engine, lr):
+    start = time.perf_counter()
+    if engine.fixed_size in (None, lr.shape[:2]):
+        engine(lr[None])
+    else:
+        upscale_tiled(engine, lr)
+    return (time.perf_counter() - start) * 1000
+
+
+def _summary(samples, **how):
+    median, p90 = np.percentile(samples, [50, 90])
+    return Latency(float(median), float(p90), len(samples), **how)

@@ -1,0 +1,126 @@
+"""An `Evaluation` as a table: on the screen and in Markdown. Every table carries the protocol its figures were made by."""
+
+from evaluation.multiply_adds import OUTPUT
+
+_CHANNELS = {"y": "Y (BT.601, 16-235)", "y8": "Y (BT.601, 16-235, rounded to 8 bits)", "rgb": "RGB"}
+
+
+def protocol_line(evaluation):
+    """Say how the figures were made: "PSNR/SSIM on Y (BT.601, 16-235), 4 px border, MATLAB bicubic x4, ..."."""
+    degradation = evaluation.degradation or f"MATLAB bicubic x{evaluation.scale}"
+    how = f"{evaluation.border} px border, {degradation}, 8-bit output"
+    return f"PSNR/SSIM on {_CHANNELS[evaluation.channel]}, {how}"
+
+
+def latency_line(evaluation):
+    """Say how the times were made, in one line; None when nothing was timed."""
+    timed = [result.latency for result in evaluation.models.values() if result.latency]
+    if not timed:
+        return None
+    height, width, scale = timed[0].height, timed[0].width, evaluation.scale
+    threads = f", {timed[0].threads} thread{'s'[: timed[0].threads > 1]}" if timed[0].threads else ""
+    return (
+        f"ms: {width}x{height} to {scale * width}x{scale * height}{threads}, "
+        f"median and 90th percentile of {timed[0].repetitions} interleaved repetitions"
+    )
+
+
+def text_table(evaluation):
+    """An aligned table for the screen, protocol and failures below it. Returns str, without a newline at its end."""
+    header, rows = table_cells(evaluation)
+    return "\n".join([*aligned_lines(header, rows), "", *notes(evaluation)])
+
+
+def markdown_table(evaluation):
+    """The same as a Markdown table, figures aligned to the right."""
+    header, rows = table_cells(evaluation)
+    return "\n".join([*markdown_lines(header, rows), "", *(f"{note}  " for note in notes(evaluation))])
+
+
+def table_cells(evaluation):
+    """Header and rows of strings. A column that no model has a figure for is left out."""
+    header = ["model", "parameters", "mult-adds", "file", *evaluation.benchmarks]
+    header += ["LR-PSNR", "colour shift", "flat", "ms", "p90", "peak memory"]
+    rows = [_row(evaluation, name) for name in evaluation.models]
+    used = [column for column in range(len(header)) if not column or any(row[column] != "-" for row in rows)]
+    return [header[column] for column in used], [[row[column] for column in used] for row in rows]
+
+
+def aligned_lines(header, rows):
+    """A table as lines of text: the first column to the left, the others to the right."""
+    widths = [max(len(line[column]) for line in [header, *rows]) for column in range(len(header))]
+    ruler = "  ".join("-" * width for width in widths)
+    return [_aligned(header, widths), ruler, *(_aligned(row, widths) for row in rows)]
+
+
+def markdown_lines(header, rows):
+    """The same as lines of Markdown."""
+    ruler = [":--"] + ["--:"] * (len(header) - 1)
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in [header, ruler, *rows]]
+
+
+def notes(evaluation):
+    """What a reader of the table must know, as lines: the protocol first, the failures last."""
+    scored = [score for result in evaluation.models.values() for score in result.benchmarks.values()]
+    lines = [protocol_line(evaluation), latency_line(evaluation)]
+    if scored:
+        if any(score.lpips is not None for score in scored):
+            lines.append("third figure: LPIPS v0.1, SqueezeNet 1.1, lower is better")
+        else:
+            lines.append(
+                "no LPIPS: --lpips_weights=FILE.npz adds it (docs/evaluation.md says where the file comes from)"
+            )
+        lines.append("LR-PSNR: the output brought down again against the input, RGB, mean of the benchmarks' means")
+        lines.append("colour shift: the largest mean difference of R, G or B on any benchmark, in units of 1/255")
+    if any(result.flat_errors for result in evaluation.models.values()):
+        lines.append(
+            "flat: the largest error on a white, a grey and a black picture, borders included, in units of 1/255"
+        )
+    if any(result.candidate.multiply_adds for result in evaluation.models.values()):
+        lines.append(f"mult-adds: of one output of {OUTPUT[1]}x{OUTPUT[0]}")
+    if any(result.peak_memory for result in evaluation.models.values()):
+        lines.append(
+            "peak memory: what opening the model and the timed picture add to a fresh process with the runtime loaded"
+        )
+    if evaluation.baseline:
+        lines.append(f"(x): as a ratio to {evaluation.baseline}")
+    return [line for line in lines if line] + [f"failed: {line}" for line in evaluation.failures]
+
+
+def _row(evaluation, name):
+    result, ratios = evaluation.models[name], evaluation.ratios(name)
+    costs, latency, scores = evaluation.costs(name), result.latency, result.benchmarks
+    shifts = [abs(shift) for score in scores.values() for shift in score.color_shift]
+    flat = result.flat_errors
+
+    def cost(key, text):
+        if costs[key] is None:
+            return "-"
+        ratio = ratios.get(key) if name != evaluation.baseline else None
+        return text(costs[key]) + (f" ({ratio:.3g}x)" if ratio else "")
+
+    return [
+        name,
+        cost("parameters", lambda value: f"{value:,}"),
+        cost("multiply_adds", lambda value: f"{value / 1e9:.2f} G"),
+        cost("file_size", lambda value: f"{value / 1000:,.0f} kB"),
+        *(_quality(scores.get(benchmark)) for benchmark in evaluation.benchmarks),
+        f"{sum(score.lr_psnr for score in scores.values()) / len(scores):.2f}" if scores else "-",
+        f"{max(shifts):.2f}" if shifts else "-",
+        f"{flat['white']}/{flat['grey']}/{flat['black']}" if flat else "-",
+        cost("median_ms", lambda value: f"{value:.1f}"),
+        f"{latency.p90_ms:.1f}" if latency else "-",
+        cost("peak_memory", lambda value: f"{value / 1e6:,.0f} MB"),
+    ]
+
+
+def _quality(score):
+    if not score:
+        return "-"
+    return f"{score.psnr:.2f} / {score.ssim:.4f}" + ("" if score.lpips is None else f" / {score.lpips:.4f}")
+
+
+def _aligned(cells, widths):
+    first, *others = (cell.ljust(width) if not column else cell.rjust(width)
+                      for column, (cell, width) in enumerate(zip(cells, widths, strict=True)))  # fmt: skip
+    return "  ".join([first, *others]).rstrip()

@@ -1,0 +1,59 @@
+"""Validation during training: quality on a few fixed crops, and pictures to look at."""
+
+import numpy as np
+import tensorflow as tf
+
+from data.bicubic import upscale
+from evaluation.metrics import psnr, ssim
+
+
+class Validator:
+    """Measures generators on the middle of the first pictures of a store.
+
+    store: a `data.PictureStore`. pictures: how many of them. size: side of the high-resolution crop in pixels; smaller pictures are taken whole.
+    PSNR and SSIM: Y, border of `scale` pixels, output rounded to 8 bits.
+    """
+
+    def __init__(self, store, *, pictures, size):
+        self.scale = store.scale
+        self.crops = [
+            _middle(store.lr(i), store.hr(i), size // store.scale, store.scale)
+            for i in range(min(pictures, len(store)))
+        ]
+
+    def metrics(self, model):
+        """{"psnr_y": dB, "ssim_y": 0…1}, means over the crops."""
+        values = [
+            (psnr(hr, sr, border=self.scale), ssim(hr, sr, border=self.scale))
+            for (_, hr), sr in zip(self.crops, self._upscale(model), strict=True)
+        ]
+        mean_psnr, mean_ssim = np.mean(values, axis=0)
+        return {"psnr_y": float(mean_psnr), "ssim_y": float(mean_ssim)}
+
+    def pictures(self, model, *, most=4):
+        """{name: (1, H, 4·W, 3) float32 in [0, 1]}: LR (nearest neighbour) | bicubic | SR | HR."""
+        panels = {}
+        for i, ((lr, hr), sr) in enumerate(zip(self.crops[:most], self._upscale(model, most), strict=True)):
+            nearest = lr.repeat(self.scale, axis=0).repeat(self.scale, axis=1)
+            panel = np.concatenate([nearest, upscale(lr, self.scale), sr, hr], axis=1)
+            panels[f"lr_bicubic_sr_hr/{i}"] = (panel / np.float32(255.0))[None]
+        return panels
+
+    def _upscale(self, model, most=None):
+        """8-bit outputs for the crops."""
+        return [
+            _to_uint8(model(tf.constant(lr[None] / np.float32(255.0)), training=False)) for lr, _ in self.crops[:most]
+        ]
+
+
+def _middle(lr, hr, size, scale):
+    """Central crop of at most size × size low-resolution pixels from an aligned pair, copied out of the store."""
+    height, width = lr.shape[:2]
+    top, left = max(0, (height - size) // 2), max(0, (width - size) // 2)
+    lr = lr[top : top + size, left : left + size]
+    hr = hr[top * scale : (top + lr.shape[0]) * scale, left * scale : (left + lr.shape[1]) * scale]
+    return np.array(lr), np.array(hr)
+
+
+def _to_uint8(sr):
+    return np.floor(np.clip(sr[0].numpy(), 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)

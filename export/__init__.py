@@ -1,0 +1,8 @@
+"""From a trained generator to a TFLite file that has been proven against it."""
+
+from export.proof import Limits, prove
+from export.saved_model import write_saved_model
+from export.tflite import QUANTIZATIONS, convert
+from export.write import write_checked
+
+__all__ = ["QUANTIZATIONS", "Limits", "convert", "prove", "write_checked", "write_saved_model"]

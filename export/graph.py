@@ -1,0 +1,83 @@
+"""What is inside a TFLite file: its operations, which of them XNNPACK runs, its metadata."""
+
+import json
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.tools import flatbuffer_utils
+
+METADATA_NAME = "super_resolution.json"
+
+
+def operations(content):
+    """Names of the operations of a TFLite file, in order: ["CONV_2D", …]. content: the file's bytes."""
+    model = schema.Model.GetRootAs(content, 0)
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
+    codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
+    # Codes over 127 stand in the newer field; the older one then holds 127.
+    names_by_index = [names[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())] for code in codes]
+    graph = model.Subgraphs(0)
+    return [names_by_index[graph.Operators(i).OpcodeIndex()] for i in range(graph.OperatorsLength())]
+
+
+def float_operations(content):
+    """Names of the operations that compute with floats: none in a fully quantised file. content: the file's bytes."""
+    graph = schema.Model.GetRootAs(content, 0).Subgraphs(0)
+    floats = {schema.TensorType.FLOAT32, schema.TensorType.FLOAT16}
+    return [
+        name
+        for i, name in enumerate(operations(content))
+        if any(graph.Tensors(output).Type() in floats for output in graph.Operators(i).OutputsAsNumpy())
+    ]
+
+
+def outside_xnnpack(content, *, height=64, width=64):
+    """Names of the operations that LiteRT does not hand to XNNPACK here, in the order in which they run backwards from the output.
+
+    content: the file's bytes. height, width: input size where the file leaves it open.
+    """
+    interpreter = Interpreter(model_content=content)
+    details = interpreter.get_input_details()[0]
+    if -1 in details["shape_signature"]:
+        interpreter.resize_tensor_input(details["index"], (1, height, width, 3), strict=True)
+    interpreter.allocate_tensors()
+    # The runtime has no public list of its execution plan. This one holds every node, and the delegate's beside those it replaced.
+    nodes = interpreter._get_ops_details()
+    makers = {}
+    for node in nodes:
+        for output in node["outputs"]:
+            if output not in makers or node["op_name"] == "DELEGATE":
+                makers[output] = node
+    outside, seen = [], set()
+    wanted = [tensor["index"] for tensor in interpreter.get_output_details()]
+    while wanted:
+        node = makers.get(wanted.pop())
+        if node is None or node["index"] in seen:
+            continue
+        seen.add(node["index"])
+        if node["op_name"] != "DELEGATE":
+            outside.append(node["op_name"])
+        wanted.extend(int(tensor) for tensor in np.ravel(node["inputs"]) if tensor >= 0)
+    return outside
+
+
+def with_metadata(content, description):
+    """The file's bytes with `description`, a dict of JSON values, in its metadata."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    buffer = schema.BufferT()
+    buffer.data = json.dumps(description).encode()
+    model.buffers.append(buffer)
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = METADATA_NAME.encode(), len(model.buffers) - 1
+    model.metadata = [*(model.metadata or []), entry]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def read_metadata(content):
+    """What `with_metadata` wrote; None where there is none."""
+    model = schema.Model.GetRootAs(content, 0)
+    for i in range(model.MetadataLength()):
+        if model.Metadata(i).Name() == METADATA_NAME.encode():
+            return json.loads(model.Buffers(model.Metadata(i).Buffer()).DataAsNumpy().tobytes())
+    return None

@@ -1,0 +1,121 @@
+"""Does an exported file give what its model gives? Measured on real pictures, before the file is kept."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from evaluation.latency import measure
+from evaluation.metrics import psnr
+from export.graph import float_operations, operations, outside_xnnpack
+from inference.engines import KerasEngine, TFLiteEngine
+
+# Run in a process of its own: the growth of its peak memory is the file's doing. VmHWM, because a process inherits ru_maxrss from its parent.
+_MEMORY_PROGRAM = """
+import sys
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+
+before = peak()
+interpreter = Interpreter(model_path=sys.argv[1], num_threads=1)
+tensor = interpreter.get_input_details()[0]
+shape = (1, int(sys.argv[2]), int(sys.argv[3]), 3)
+if -1 in tensor["shape_signature"]:
+    interpreter.resize_tensor_input(tensor["index"], shape)
+interpreter.allocate_tensors()
+interpreter.set_tensor(tensor["index"], np.zeros(shape, tensor["dtype"]))
+interpreter.invoke()
+print(peak() - before)
+"""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a file may lose: max_difference, of values in [0, 1] (None: not looked at), and max_drop_db, of PSNR on Y against the originals."""
+
+    max_difference: float | None
+    max_drop_db: float
+
+    @classmethod
+    def of(cls, quantize, *, max_drop_db=None):
+        """The default limits: 1e-3 and 0.05 dB for float32, 0.05 dB for float16 and dynamic, 0.15 dB for int8."""
+        difference = 1e-3 if quantize == "none" else None
+        return cls(difference, max_drop_db if max_drop_db is not None else 0.15 if quantize == "int8" else 0.05)
+
+    def broken_by(self, proof):
+        """The reason why a proof is not good enough, or None."""
+        difference, drop = proof["max_difference"], proof["psnr_drop_db"]
+        if self.max_difference is not None and not difference <= self.max_difference:
+            return f"differs from Keras by {difference:.2g} on a real picture, more than {self.max_difference:g}"
+        if not drop <= self.max_drop_db:
+            return f"loses {drop:.3f} dB against Keras, more than {self.max_drop_db:g} (--max_drop_db)"
+        return None
+
+
+def prove(path, model, pairs, *, height=180, width=320):
+    """Run real pictures through the TFLite file (LiteRT) and through `model` (Keras), and look at the file.
+
+    pairs: list of (lr, hr), (h, w, 3) and (scale·h, scale·w, 3) uint8 RGB; a file of fixed size sees their middle, continued by reflection where they
+    are smaller. height, width: input that is timed, where the file leaves it open. Returns a dict of JSON values: max_difference and
+    mean_difference of values in [0, 1], psnr_db and psnr_drop_db (Y, border of `scale` pixels, 8-bit output), operations, outside_xnnpack,
+    share_in_xnnpack, float_operations, milliseconds and keras_milliseconds (medians), peak_memory_bytes at that size.
+    """
+    file, keras = TFLiteEngine(path), KerasEngine(model)
+    size = file.fixed_size or (height, width)
+    differences, drops, scores = [], [], []
+    for lr, hr in pairs:
+        lr, hr = _middle(lr, file.fixed_size), _middle(hr, file.fixed_size, model.scale)
+        outputs = [engine(lr[None] / np.float32(255.0))[0] for engine in (file, keras)]
+        differences.append(np.abs(outputs[0] - outputs[1]))
+        ours, theirs = (psnr(hr, _to_uint8(sr), border=model.scale) for sr in outputs)
+        scores.append(ours)
+        drops.append(theirs - ours)
+    content = path.read_bytes()
+    names, outside = operations(content), outside_xnnpack(content)
+    times = measure({"file": file, "keras": keras}, height=size[0], width=size[1], repetitions=5, warmup=1)
+    return {
+        "pictures": len(pairs),
+        "max_difference": float(max(d.max() for d in differences)),
+        "mean_difference": float(np.mean([d.mean() for d in differences])),
+        "psnr_db": float(np.mean(scores)),
+        "psnr_drop_db": float(np.mean(drops)),
+        "operations": {name: names.count(name) for name in sorted(set(names))},
+        "outside_xnnpack": outside,
+        "share_in_xnnpack": round(1 - len(outside) / len(names), 3),
+        "float_operations": float_operations(content),
+        "timed_input": list(size),
+        "threads": file.threads,
+        "milliseconds": round(times["file"].median_ms, 2),
+        "keras_milliseconds": round(times["keras"].median_ms, 2),
+        "peak_memory_bytes": _peak_memory(path, size),
+    }
+
+
+def _peak_memory(path, size):
+    """Bytes that loading and running the file once adds to a process; None where the system does not tell (only Linux does)."""
+    if not Path("/proc/self/status").exists():
+        return None
+    command = [sys.executable, "-c", _MEMORY_PROGRAM, str(path), *map(str, size)]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+
+
+def _middle(picture, size, scale=1):
+    """The central crop of `size` · scale; a picture that is too small is continued by reflection."""
+    if size is None:
+        return picture
+    size = [side * scale for side in size]
+    missing = [max(0, side - have) for side, have in zip(size, picture.shape, strict=False)]
+    picture = np.pad(picture, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="symmetric")
+    # In whole low-resolution pixels, so that lr and hr keep showing the same.
+    top, left = ((have - side) // scale // 2 * scale for side, have in zip(size, picture.shape, strict=False))
+    return picture[top : top + size[0], left : left + size[1]]
+
+
+def _to_uint8(sr):
+    return np.floor(sr * 255.0 + 0.5).astype(np.uint8)

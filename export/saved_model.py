@@ -1,0 +1,52 @@
+"""Generators as SavedModels: loadable by `tf.saved_model.load` with none of our code."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from errors import UserError
+
+
+def export_graph(model, folder, *, batch=None, height=None, width=None):
+    """Write a SavedModel into `folder`, with one signature `serving_default`: lr to sr.
+
+    lr: (batch, height, width, 3) float32 RGB in [0, 1], None for any; sr: (batch, scale·height, scale·width, 3) float32, clipped to [0, 1].
+    """
+
+    def serve(lr):
+        sr = model(lr, training=False)
+        # A quantised network's output cannot leave [0, 1]; a clip after it would be an island of floats.
+        return {"sr": sr if getattr(model, "clipped", False) else tf.minimum(tf.maximum(sr, 0.0), 1.0)}
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    signature = tf.TensorSpec((batch, height, width, 3), tf.float32, name="lr")
+    archive.add_endpoint("serve", serve, input_signature=[signature])
+    archive.write_out(str(folder), verbose=False)
+
+
+def write_saved_model(model, path):
+    """Write `model` as the SavedModel folder `path`, for any batch, height and width; whole or not at all.
+
+    Raises UserError when something is there already, or it cannot be written.
+    """
+    path = Path(path)
+    if path.exists():
+        raise UserError(f"--saved_model={path}: is there already; name another folder, or remove it first")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=".saved-model-"))
+    except OSError as error:
+        raise UserError(f"--saved_model={path}: cannot be written ({error.strerror})") from error
+    try:
+        export_graph(model, folder)
+        folder.chmod(0o755)  # mkdtemp's folders are for their maker alone
+        os.replace(folder, path)
+    except (OSError, tf.errors.OpError) as error:
+        raise UserError(f"--saved_model={path}: cannot be written ({str(error).splitlines()[0]})") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,56 @@
+"""Generators to TFLite: collapsed branches, frozen weights, clipped output, dynamic or fixed size, float or quantised."""
+
+import tempfile
+
+import tensorflow as tf
+
+from errors import UserError
+from export.saved_model import export_graph
+from models.compact import Compact
+from models.quantized import QuantizedCompact
+
+QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
+
+
+def fused(model):
+    """The network as it is shipped: its branches collapsed where it has any."""
+    return model.fuse() if hasattr(model, "fuse") else model
+
+
+def convert(model, *, height=None, width=None, quantize="none", calibration=()):
+    """The bytes of a TFLite file for `model`.
+
+    Input (1, height, width, 3) RGB, None for any size; output (1, scale·height, scale·width, 3), clipped in the graph. quantize:
+    "none"     float32 in [0, 1], float32 weights
+    "float16"  the same with float16 weights: half the file
+    "dynamic"  the same with int8 weights, activations quantised as they come: a quarter of the file
+    "int8"     integers throughout, uint8 in [0, 255] in and out; calibration is needed
+    calibration: iterable of (1, h, w, 3) float32 pictures in [0, 1], of the fixed size where there is one; their activations set the ranges.
+
+    The way leads over a SavedModel, which freezes the weights: converting a Keras 3 model's function directly leaves them variables, and the
+    file then runs several times slower. A compact student goes to int8 in its quantised form, which has no operation outside the integers; one that
+    was fine-tuned in that form (`distill.py --qat`) keeps the ranges it learned. Raises UserError when the converter refuses an operation.
+    """
+    if isinstance(model, QuantizedCompact) and quantize != "int8":
+        raise UserError(f"--quantize={quantize}: the student is a quantised one; export it with --quantize=int8")
+    if isinstance(model, Compact) and quantize == "int8":
+        model = QuantizedCompact.of(model, calibration)
+    with tempfile.TemporaryDirectory() as folder:
+        export_graph(fused(model), folder, batch=1, height=height, width=width)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        if quantize != "none":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if quantize == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if quantize == "int8":
+            converter.inference_input_type = converter.inference_output_type = tf.uint8
+            if not isinstance(model, QuantizedCompact):  # that one brings its ranges
+                converter.representative_dataset = lambda: ([picture] for picture in calibration)
+                converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        try:
+            return converter.convert()
+        except Exception as error:  # the converter raises whatever its native part threw
+            reason = " ".join(str(error).split())[:300]
+            raise UserError(
+                f"{type(model).__name__} cannot be converted with --quantize={quantize}: {reason}"
+            ) from error

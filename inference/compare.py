@@ -1,0 +1,62 @@
+"""A picture that shows what upscaling did: bicubic beside the result, whole and where the two differ most."""
+
+import numpy as np
+from PIL import Image
+
+from data.bicubic import bicubic_resize
+from inference.reading import read_picture
+from inference.writing import replacing
+
+_REGIONS = 3
+_REGION = 96  # side in pixels of the result
+_ZOOM = 4  # of the regions, by repeating pixels: nothing is added to what is compared
+_GAP = 8
+
+
+def write_comparison(source, target, path, *, overwrite=False):
+    """Write a PNG at `path`: left bicubic, right the result, above whole, below the most changed regions.
+
+    source, target: picture files before and after. Raises UserError for files that cannot be read (animations, too) or
+    written.
+    """
+    before, after = (_shown(read_picture(file, max_pixels=None)) for file in (source, target))
+    bicubic = bicubic_resize(before, height=after.shape[0], width=after.shape[1])
+    side = _REGION * _ZOOM
+    rows = [(_thumbnail(bicubic, side), _thumbnail(after, side))]
+    for top, left in changed_regions(bicubic, after):
+        region = (slice(top, top + _REGION), slice(left, left + _REGION))
+        rows.append(tuple(pixels[region].repeat(_ZOOM, 0).repeat(_ZOOM, 1) for pixels in (bicubic, after)))
+    sheet = Image.new("RGB", (2 * side + _GAP, sum(row[0].shape[0] + _GAP for row in rows) - _GAP), "white")
+    top = 0
+    for row in rows:
+        for column, pixels in enumerate(row):
+            sheet.paste(Image.fromarray(pixels), (column * (side + _GAP), top))
+        top += row[0].shape[0] + _GAP
+    with replacing(path, overwrite=overwrite) as file:
+        sheet.save(file, "PNG")
+
+
+def changed_regions(one, other):
+    """(top, left) of the blocks of 96×96 pixels with the largest mean difference, at most three. (H, W, 3) uint8 each."""
+    means = []
+    for top in range(0, max(1, one.shape[0] - _REGION + 1), _REGION):
+        for left in range(0, max(1, one.shape[1] - _REGION + 1), _REGION):
+            block = (slice(top, top + _REGION), slice(left, left + _REGION))
+            means.append((np.abs(one[block].astype(np.int16) - other[block]).mean(), top, left))
+    return [(top, left) for _, top, left in sorted(means, reverse=True)[:_REGIONS]]
+
+
+def _shown(picture):
+    """(H, W, 3) uint8; transparent pixels on white."""
+    colours = picture.colours if picture.colours.ndim == 3 else np.repeat(picture.colours[..., None], 3, axis=2)
+    most = np.iinfo(colours.dtype).max
+    shown = colours.astype(np.float32) / most
+    if picture.alpha is not None:
+        alpha = (picture.alpha.astype(np.float32) / most)[..., None]
+        shown = shown * alpha + 1 - alpha
+    return (shown * 255 + 0.5).astype(np.uint8)
+
+
+def _thumbnail(pixels, side):
+    height = max(1, round(pixels.shape[0] * side / pixels.shape[1]))
+    return bicubic_resize(pixels, height=height, width=side)

@@ -1,0 +1,239 @@
+"""One way to call a network, whatever runs it.
+
+An *engine* is anything callable as `engine(lr)`, lr (1, h, w, 3) float32 in [0, 1] -> (1, s*h, s*w, 3) float32
+clipped to [0, 1], with the attributes
+
+    scale             int, the factor s
+    receptive_field   int, how many LR pixels to each side an output pixel can depend on: the halo of exact tiling
+    fixed_size        None where any h, w will do, else the one (h, w) that the engine accepts
+    bytes_per_pixel   (not of all) about how much memory a run takes for each LR pixel
+
+TensorFlow and LiteRT are imported by the engine that needs them, so that each is usable where the other is not
+installed.
+"""
+
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from absl import logging
+
+from errors import UserError
+
+# For a .tflite file without a sidecar: enough for 64 plain 3x3 convolutions, four times the depth of a usual
+# exported student.
+DEFAULT_RECEPTIVE_FIELD = 64
+
+# Side of the picture that finds out the scale of a network of dynamic size.
+_PROBE_SIZE = 8
+
+
+class KerasEngine:
+    """A Keras generator. Follows the model's weights: an update of the model is seen by the next call."""
+
+    def __init__(self, model):
+        """model: called as `model(lr, training=False)`, with the attributes `scale` and `receptive_field`."""
+        import tensorflow as tf
+
+        self.model = model
+        self.scale = int(model.scale)
+        self.receptive_field = int(model.receptive_field)
+        self.fixed_size = None
+
+        # One signature for every size: without it tf.function would trace the network anew for each shape of picture.
+        @tf.function(input_signature=[tf.TensorSpec((1, None, None, 3), tf.float32)])
+        def clipped(lr):
+            return tf.clip_by_value(tf.cast(model(lr, training=False), tf.float32), 0.0, 1.0)
+
+        self._clipped = clipped
+
+        self._model = model
+
+    @cached_property
+    def bytes_per_pixel(self):
+        """Twice what the largest operation reads and writes: a residual network holds on to more than its last layer."""
+        import tensorflow as tf
+
+        side = 16
+        graph = tf.function(self._model).get_concrete_function(
+            tf.TensorSpec((1, side, side, 3), tf.float32), training=False
+        )
+        largest = max(sum(map(_tensor_bytes, (*op.inputs, *op.outputs))) for op in graph.graph.get_operations())
+        return 2 * largest / side**2 + 24 * self.scale**2
+
+    def __call__(self, lr):
+        """Upscale lr (1, h, w, 3) float32 in [0, 1] -> (1, s*h, s*w, 3) float32 numpy array in [0, 1]."""
+        return self._clipped(np.asarray(lr, np.float32)).numpy()
+
+
+class TFLiteEngine:
+    """An exported .tflite network, float or 8-bit, of fixed or dynamic size, run by LiteRT.
+
+    `sidecar` holds what stands in NAME.json beside NAME.tflite ({} without one): scale, receptive_field, parameters...
+    An engine holds the buffers of one interpreter: use one engine per thread.
+    """
+
+    def __init__(self, path, *, threads=None):
+        """path: of the .tflite file. threads: of the interpreter; all cores this process may use when None.
+
+        Raises UserError when the file, or its sidecar, is missing, damaged, or not a network of this kind.
+        """
+        self.path = Path(path)
+        self.threads = threads or _usable_cores()
+        self._interpreter = _open_interpreter(self.path, self.threads)
+        self._input, self._output = self._check_tensors()
+        self.fixed_size = self._find_fixed_size()
+        self._shape = None
+        self.scale = self._find_scale()
+        self.sidecar = _read_sidecar(self.path.with_suffix(".json"), scale=self.scale)
+
+    @cached_property
+    def receptive_field(self):
+        """What the sidecar says; else DEFAULT_RECEPTIVE_FIELD, with a warning, given to those who do need to know."""
+        if "receptive_field" in self.sidecar:
+            return self.sidecar["receptive_field"]
+        sidecar = self.path.with_suffix(".json").name
+        logging.warning("%s: no receptive field in %s: %d pixels assumed", self.path, sidecar, DEFAULT_RECEPTIVE_FIELD)
+        return DEFAULT_RECEPTIVE_FIELD
+
+    @cached_property
+    def bytes_per_pixel(self):
+        """Three of the widest layers, and the output twice.
+
+        The file does not say at which resolution a layer works. Where the last one is no depth-to-space from LR, some
+        are taken to work at SR, on a quarter of the channels that a sub-pixel convolution has.
+        """
+        details = self._interpreter.get_tensor_details()
+        channels = {
+            int(tensor["shape"][3]) for tensor in details if len(tensor["shape"]) == 4 and tensor["shape"][0] == 1
+        }
+        widest = max(channels)
+        if 3 * self.scale**2 not in channels:
+            widest *= max(1, self.scale**2 // 4)
+        return 12 * widest + 24 * self.scale**2
+
+    def __call__(self, lr):
+        """Upscale lr (1, h, w, 3) float32 in [0, 1] -> (1, s*h, s*w, 3) float32 in [0, 1].
+
+        Raises UserError when the size is not the file's fixed one, or when the runtime fails (out of memory, for one).
+        """
+        lr = np.asarray(lr, np.float32)
+        try:
+            if lr.shape != self._shape:  # allocation costs as much as a small picture: only when the shape changes
+                self._allocate(lr.shape)
+            self._interpreter.set_tensor(self._input["index"], _quantise(lr, self._input))
+            self._interpreter.invoke()
+            sr = _dequantise(self._interpreter.get_tensor(self._output["index"]), self._output)
+        except (ValueError, RuntimeError, MemoryError) as error:
+            self._shape = None
+            raise UserError(
+                f"{self.path}: cannot run on a picture of {lr.shape[2]}x{lr.shape[1]}: {_line(error)}"
+            ) from error
+        return np.clip(sr, 0.0, 1.0, out=sr)
+
+    def _allocate(self, shape):
+        self._shape = None
+        if self.fixed_size is None:
+            self._interpreter.resize_tensor_input(self._input["index"], shape, strict=True)
+        self._interpreter.allocate_tensors()
+        self._shape = tuple(shape)
+
+    def _check_tensors(self):
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        for side, details in (("inputs", inputs), ("outputs", outputs)):
+            if len(details) != 1:
+                raise UserError(
+                    f"{self.path}: has {len(details)} {side}; an upscaling network has one picture in, one out"
+                )
+            shape, dtype = list(details[0]["shape_signature"]), details[0]["dtype"]
+            if len(shape) != 4 or shape[0] not in (1, -1) or shape[3] not in (3, -1):
+                raise UserError(
+                    f"{self.path}: its {side} have shape {shape}; an upscaling network has (1, height, width, 3)"
+                )
+            if dtype not in (np.float32, np.uint8, np.int8):
+                raise UserError(f"{self.path}: its {side} are {np.dtype(dtype)}; float32, uint8 and int8 are supported")
+            if dtype != np.float32 and not details[0]["quantization"][0]:
+                raise UserError(f"{self.path}: its {side} are {np.dtype(dtype)} without quantisation parameters")
+        return inputs[0], outputs[0]
+
+    def _find_fixed_size(self):
+        height, width = (int(side) for side in self._input["shape_signature"][1:3])
+        if (height < 0) != (width < 0):
+            raise UserError(f"{self.path}: only one of height and width is fixed ({height}, {width}); export it again")
+        return None if height < 0 else (height, width)
+
+    def _find_scale(self):
+        """Run a small black picture: what comes out says more than any label."""
+        height, width = self.fixed_size or (_PROBE_SIZE, _PROBE_SIZE)
+        sr = self(np.zeros((1, height, width, 3), np.float32))
+        scale = sr.shape[1] // height
+        if sr.ndim != 4 or scale < 1 or sr.shape != (1, scale * height, scale * width, 3):
+            raise UserError(f"{self.path}: turns {(1, height, width, 3)} into {sr.shape}; not an upscaling network")
+        return scale
+
+
+def _tensor_bytes(tensor):
+    """Of activations, whose first dimension is the batch of one; 0 for weights and whatever has no known size."""
+    known = tensor.shape.rank == 4 and tensor.shape.is_fully_defined() and tensor.shape[0] == 1
+    return tensor.shape.num_elements() * tensor.dtype.size if known else 0
+
+
+def _usable_cores():
+    if hasattr(os, "sched_getaffinity"):  # Linux; respects containers and taskset, as cpu_count does not
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _open_interpreter(path, threads):
+    from ai_edge_litert.interpreter import Interpreter
+
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    try:
+        interpreter = Interpreter(model_path=str(path), num_threads=threads)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise UserError(f"{path}: not a usable .tflite file: {_line(error)}") from error
+    return interpreter
+
+
+def _read_sidecar(path, *, scale):
+    """Read the JSON beside a .tflite file, {} where there is none. Raises UserError when damaged or contradictory."""
+    if not path.is_file():
+        return {}
+    try:
+        sidecar = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not readable as JSON: {_line(error)}; export the network again") from error
+    if not isinstance(sidecar, dict):
+        raise UserError(f"{path}: holds no JSON object; export the network again")
+    if sidecar.get("scale", scale) != scale:
+        raise UserError(f"{path}: says scale {sidecar['scale']}, but the network beside it upscales by {scale}")
+    receptive_field = sidecar.get("receptive_field", 0)
+    if not isinstance(receptive_field, int) or receptive_field < 0:
+        raise UserError(f"{path}: receptive_field {receptive_field!r} is not a number of pixels")
+    return sidecar
+
+
+def _quantise(pixels, tensor):
+    """Map float32 pixels in [0, 1] to the tensor's own type, by q = round(pixel / step) + zero_point."""
+    if tensor["dtype"] == np.float32:
+        return pixels
+    step, zero_point = tensor["quantization"]
+    limits = np.iinfo(tensor["dtype"])
+    return np.clip(np.rint(pixels / step) + zero_point, limits.min, limits.max).astype(tensor["dtype"])
+
+
+def _dequantise(values, tensor):
+    """Map the tensor's own type to float32, by pixel = step * (q - zero_point)."""
+    if tensor["dtype"] == np.float32:
+        return values
+    step, zero_point = tensor["quantization"]
+    return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(step)
+
+
+def _line(error):
+    """An error's message on one line, and short enough to be read."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,148 @@
+"""Engines for networks in TensorFlow's own formats: SavedModel folders and .keras files, ours or anybody's.
+
+Neither says by how much it enlarges or how far an output pixel sees. The scale is found by running a small picture;
+the receptive field is the network's own where it has one, else DEFAULT_RECEPTIVE_FIELD, with a warning.
+"""
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from absl import logging
+
+from errors import UserError
+from inference.engines import DEFAULT_RECEPTIVE_FIELD, KerasEngine
+
+_PROBE_SIZE = 16  # side of the picture that finds out the scale of a network of dynamic size
+
+
+class SavedModelEngine:
+    """A SavedModel folder: its signature "serving_default", or the only one there is. Of fixed or dynamic size."""
+
+    def __init__(self, path):
+        """path: the folder that holds saved_model.pb.
+
+        Raises UserError when it is missing, damaged, or has no signature with one picture in and one out.
+        """
+        import tensorflow as tf
+
+        self.path = Path(path)
+        try:
+            self._loaded = tf.saved_model.load(str(self.path))  # kept: the signature does not keep the weights alive
+        except Exception as error:  # a damaged folder raises whatever its parser tripped over
+            raise UserError(f"{self.path}: not a usable SavedModel: {_line(error)}") from error
+        self._signature = self._only_signature()
+        self._input, self.fixed_size = self._check_input()
+        self.scale = probed_scale(self, self.path)
+
+    @cached_property
+    def receptive_field(self):
+        """LR pixels to each side: assumed, since the format does not say; with a warning for those who need it."""
+        return _assumed_receptive_field(self.path)
+
+    @property
+    def parameters(self):
+        """How many numbers the signature's variables hold; None where they were frozen into constants."""
+        return sum(int(np.prod(variable.shape)) for variable in self._signature.variables) or None
+
+    def __call__(self, lr):
+        """Upscale lr (1, h, w, 3) float32 in [0, 1] -> (1, s*h, s*w, 3) float32 numpy array in [0, 1].
+
+        Raises UserError when the size is not the fixed one, or TensorFlow cannot run the signature on it.
+        """
+        import tensorflow as tf
+
+        size = f"{lr.shape[2]}x{lr.shape[1]}"
+        if self.fixed_size not in (None, lr.shape[1:3]):  # TensorFlow itself runs a signature on other sizes too
+            raise UserError(f"{self.path}: cannot run on a picture of {size}: its input is fixed to another size")
+        try:
+            outputs = self._signature(**{self._input: tf.constant(lr, tf.float32)})
+        except (tf.errors.OpError, ValueError, TypeError) as error:
+            raise UserError(f"{self.path}: cannot run on a picture of {size}: {_line(error)}") from error
+        if len(outputs) != 1:
+            raise UserError(f"{self.path}: gives {len(outputs)} outputs; an upscaling network gives one picture")
+        return np.clip(next(iter(outputs.values())).numpy().astype(np.float32), 0.0, 1.0)
+
+    def _only_signature(self):
+        signatures = dict(self._loaded.signatures)
+        if "serving_default" in signatures:
+            return signatures["serving_default"]
+        if len(signatures) != 1:
+            names = ", ".join(signatures) or "none"
+            raise UserError(f"{self.path}: has no signature serving_default (it has: {names}); save it with one")
+        return next(iter(signatures.values()))
+
+    def _check_input(self):
+        _, inputs = self._signature.structured_input_signature
+        if len(inputs) != 1:
+            raise UserError(f"{self.path}: has {len(inputs)} inputs; an upscaling network takes one picture")
+        name, spec = next(iter(inputs.items()))
+        shape = [None] * 4 if spec.shape.rank is None else list(spec.shape)
+        if len(shape) != 4 or shape[0] not in (1, None) or shape[3] not in (3, None) or not spec.dtype.is_floating:
+            raise UserError(f"{self.path}: its input is {spec.dtype.name} {shape}; expected float32 (1, h, w, 3)")
+        if (shape[1] is None) != (shape[2] is None):
+            raise UserError(f"{self.path}: only one of height and width is fixed {shape[1:3]}; save it again")
+        return name, None if shape[1] is None else (shape[1], shape[2])
+
+
+def open_keras_file(path):
+    """A KerasEngine for a .keras file: one of our networks, or any model of Keras' own layers.
+
+    Raises UserError when the file is missing, damaged, needs classes that are not known here, or is no network that
+    turns a picture into a larger one.
+    """
+    import keras
+
+    from models.catalog import CLASSES
+
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    try:
+        model = keras.models.load_model(path, custom_objects=CLASSES, compile=False)
+    except Exception as error:  # a damaged archive, an unknown class, a lambda that safe mode refuses, ...
+        raise UserError(f"{path}: not a usable .keras file: {_line(error)}") from error
+    if hasattr(model, "scale") and hasattr(model, "receptive_field"):
+        return KerasEngine(model)
+    return KerasEngine(_Described(model, path))
+
+
+class _Described:
+    """A foreign Keras model with the two attributes that KerasEngine asks for."""
+
+    def __init__(self, model, path):
+        self._model, self._path = model, path
+        self.scale, self.receptive_field = 1, 0
+        self.scale = probed_scale(KerasEngine(self), path)
+        self.receptive_field = _assumed_receptive_field(path)
+
+    def __call__(self, lr, training=False):
+        return self._model(lr, training=training)
+
+    def count_params(self):
+        return self._model.count_params()
+
+
+def probed_scale(engine, path):
+    """The factor of an engine, by running a small black picture. Raises UserError naming `path` when it is none."""
+    height, width = engine.fixed_size or (_PROBE_SIZE, _PROBE_SIZE)
+    try:
+        sr = engine(np.zeros((1, height, width, 3), np.float32))
+    except UserError:
+        raise
+    except Exception as error:  # whatever TensorFlow or a layer raises on a shape it does not take
+        raise UserError(f"{path}: cannot run on a picture of {width}x{height}: {_line(error)}") from error
+    scale = sr.shape[1] // height if sr.ndim == 4 else 0
+    if scale < 1 or sr.shape != (1, scale * height, scale * width, 3):
+        raise UserError(f"{path}: turns {(1, height, width, 3)} into {sr.shape}; not an upscaling network")
+    return scale
+
+
+def _assumed_receptive_field(path):
+    logging.warning("%s: does not say its receptive field: %d pixels assumed", path, DEFAULT_RECEPTIVE_FIELD)
+    return DEFAULT_RECEPTIVE_FIELD
+
+
+def _line(error):
+    """An error's message on one line, and short enough to be read."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,134 @@
+"""Upscale a picture of any size by windows, with the result that the whole picture at once would have given.
+
+A network pads with zeros at the borders of what it is given. An output pixel further than the receptive field from
+a window's border does not see that padding; so every window carries a *halo* of `engine.receptive_field` LR pixels
+that is thrown away after upscaling. Where a window's border is the picture's own border nothing is added and
+nothing thrown away: the network pads there exactly as it would for the whole picture.
+
+Windows are all of one size: those at the borders are moved inwards, not made smaller. TFLite allocates anew for
+each shape, so a picture costs one allocation; and a network exported with a fixed size can be used on any picture
+at least that large.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from errors import UserError
+
+
+class Span(NamedTuple):
+    """One window along one axis, in LR pixels: it reads [start, start + window) and owns [first, last)."""
+
+    start: int
+    first: int
+    last: int
+
+
+def iter_strips(engine, lr, *, tile=None, convert=None):
+    """Upscale from top to bottom, a strip at a time.
+
+    engine: see inference.engines. lr (h, w, 3), float in [0, 1], or an unsigned integer type whose full range
+    means [0, 1] (it is converted window by window: a large picture never exists as a whole in float32). tile: LR
+    pixels that each window adds to the result along each axis, halo not counted; None takes the whole picture in
+    one window; a pair gives rows and columns. Ignored by an engine of fixed size. convert: what is done to each
+    window's result, (rows, columns, 3) float32, pixel by pixel: so that a strip need not be as large as its float32.
+
+    Yields (top, strip): strip (rows, s*w, 3) float32 in [0, 1], or what `convert` makes of it, top the SR row where it
+    begins. Strips follow each other without gap.
+
+    Equality: the strips put together equal `engine` run on the whole picture. The one exception is an engine of fixed
+    size given a smaller picture: it is continued by reflection below and to the right, and the result is exact
+    only further than the receptive field from the borders that were continued.
+
+    Raises UserError when tile < 1, and when a fixed size leaves nothing between two halos.
+    """
+    scale, halo = engine.scale, engine.receptive_field
+    height, width = lr.shape[:2]
+    if engine.fixed_size is None:
+        tile_rows, tile_columns = tile if isinstance(tile, tuple) else (tile, tile)
+        window_height, rows = plan_axis(height, halo=halo, tile=tile_rows)
+        window_width, columns = plan_axis(width, halo=halo, tile=tile_columns)
+    else:
+        window_height, window_width = engine.fixed_size
+        rows = plan_fixed_axis(height, halo=halo, window=window_height)
+        columns = plan_fixed_axis(width, halo=halo, window=window_width)
+    for row in rows:
+        strip = None
+        for column in columns:
+            window = lr[row.start : row.start + window_height, column.start : column.start + window_width]
+            window = _continue_to(as_float(window), height=window_height, width=window_width)
+            sr = engine(window[None])[0][_own(row, scale), _own(column, scale)]
+            sr = sr if convert is None else convert(sr)
+            if len(columns) == 1:
+                strip = sr  # nothing to put together: spares a copy of the whole result
+                break
+            if strip is None:
+                strip = np.empty((sr.shape[0], width * scale, *sr.shape[2:]), sr.dtype)
+            strip[:, column.first * scale : column.last * scale] = sr
+        yield row.first * scale, strip
+
+
+def upscale_tiled(engine, lr, *, tile=None):
+    """The strips of `iter_strips` in one picture: lr (h, w, 3) -> (s*h, s*w, 3) float32 in [0, 1]."""
+    height, width = lr.shape[:2]
+    sr = np.empty((height * engine.scale, width * engine.scale, 3), np.float32)
+    for top, strip in iter_strips(engine, lr, tile=tile):
+        sr[top : top + len(strip)] = strip
+    return sr
+
+
+def plan_axis(length, *, halo, tile):
+    """Windows of one size that cover `length` pixels, each adding about `tile` of them.
+
+    Returns (window, list of Span). Their number is the smallest that `tile` allows, and the window then the smallest
+    for that number: no window is much smaller in use than its neighbours.
+    """
+    if tile is not None and tile < 1:
+        raise UserError(f"tile {tile}: must be at least 1 pixel")
+    if tile is None or length <= tile + 2 * halo:
+        return length, [Span(0, 0, length)]
+    inner = length - 2 * halo  # the outermost windows also own the halo at the picture's border, where none is needed
+    count = math.ceil(inner / tile)
+    step = math.ceil(inner / count)
+    return step + 2 * halo, _place(length, window=step + 2 * halo, halo=halo)
+
+
+def plan_fixed_axis(length, *, halo, window):
+    """Cover `length` by spans of exactly `window` pixels; by a single one where the picture is smaller."""
+    if length <= window:
+        return [Span(0, 0, length)]
+    if window <= 2 * halo:
+        raise UserError(
+            f"the network's fixed size of {window} pixels leaves nothing between two halos of {halo}, so it cannot be "
+            f"tiled; use pictures of at most {window} pixels or a network of dynamic size"
+        )
+    return _place(length, window=window, halo=halo)
+
+
+def as_float(pixels):
+    """Convert pixels to float32: floats of any width as they are, unsigned integers from their full range to [0, 1]."""
+    if np.issubdtype(pixels.dtype, np.unsignedinteger):
+        return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+    return pixels.astype(np.float32, copy=False)
+
+
+def _place(length, *, window, halo):
+    """Windows from left to right at equal steps, the last one moved back to end with the picture."""
+    step = window - 2 * halo
+    count = math.ceil((length - 2 * halo) / step)
+    starts = [min(index * step, length - window) for index in range(count)]
+    firsts = [0] + [start + halo for start in starts[1:]]
+    return [Span(*span) for span in zip(starts, firsts, firsts[1:] + [length], strict=True)]
+
+
+def _own(span, scale):
+    return slice((span.first - span.start) * scale, (span.last - span.start) * scale)
+
+
+def _continue_to(window, *, height, width):
+    missing = (height - window.shape[0], width - window.shape[1])
+    if not any(missing):
+        return window
+    return np.pad(window, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="reflect")

@@ -1,0 +1,1 @@
+"""Loss functions on tensors: Keras only, unweighted, each documented with its equation."""

@@ -1,0 +1,112 @@
+"""The perceptual (content) loss: distance between the features of a VGG19 trained on ImageNet.
+
+Sources: Simonyan and Zisserman, arXiv:1409.1556 (VGG19); Johnson et al., arXiv:1603.08155; SRGAN, arXiv:1609.04802, equation 5
+(features after activation, divided by 12.75); ESRGAN, arXiv:1809.00219, section 3.3 (features before activation).
+"""
+
+import re
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from errors import UserError
+
+BLOCKS = {"block1": (2, 64), "block2": (2, 128), "block3": (4, 256), "block4": (4, 512), "block5": (4, 512)}
+LAYERS = [f"{block}_conv{i + 1}" for block, (count, _) in BLOCKS.items() for i in range(count)]
+
+# ImageNet means in the order blue, green, red, for pixels in [0, 255]: what Keras' VGG19 was trained with.
+_MEANS_BGR = (103.939, 116.779, 123.68)
+
+
+class PerceptualLoss:
+    """Mean squared distance between VGG19 features of two pictures: `loss(hr, sr)`, a float32 scalar.
+
+    hr, sr: (B, H, W, 3) float32 RGB in [0, 1]. The means, the scale to [0, 255] and the division of the features by 12.75 are in here.
+    layer: a VGG19 convolution, "block5_conv4" (VGG54) or "block2_conv2" (VGG22) in the literature.
+    before_activation: compare what the layer gives before its ReLU, as ESRGAN does.
+    vgg_weights: None for the weights of `keras.applications` (80 MB come once from the network when they are not in Keras' cache), or a file:
+    Keras' own VGG19 `.h5`, or an `.npz` with `<layer>__kernel` and `<layer>__bias`.
+
+    Raises UserError when the layer is unknown, the file lacks it, or the weights cannot be had.
+    """
+
+    def __init__(self, *, layer="block5_conv4", before_activation=False, vgg_weights=None):
+        if layer not in LAYERS:
+            raise UserError(f"--perceptual_layer={layer}: VGG19 has no such layer; choose one of {', '.join(LAYERS)}")
+        self.features = _feature_network(layer, before_activation)
+        arrays = _read_weights(vgg_weights)
+        for name in LAYERS[: LAYERS.index(layer) + 1]:
+            if name not in arrays:
+                held = ", ".join(known for known in LAYERS if known in arrays) or "no VGG19 layer"
+                raise UserError(
+                    f"--perceptual_layer={layer}: {vgg_weights} lacks {name}; it holds {held}. "
+                    f"Name one of those, or a fuller --vgg_weights file"
+                )
+            self.features.get_layer(name).set_weights(arrays[name])
+        self.features.trainable = False
+
+    def __call__(self, hr, sr):
+        difference = self._features_of(hr) - self._features_of(sr)
+        return ops.mean(ops.square(ops.cast(difference, "float32")))
+
+    def _features_of(self, images):
+        bgr = ops.flip(images, axis=-1) * 255.0 - ops.convert_to_tensor(_MEANS_BGR, dtype=images.dtype)
+        return self.features(bgr, training=False) / 12.75
+
+
+def _feature_network(layer, before_activation):
+    x = inputs = keras.Input((None, None, 3))
+    for block, (count, filters) in BLOCKS.items():
+        for name in (f"{block}_conv{i + 1}" for i in range(count)):
+            linear = before_activation and name == layer
+            x = layers.Conv2D(filters, 3, padding="same", activation=None if linear else "relu", name=name)(x)
+            if name == layer:
+                return keras.Model(inputs, x, name="vgg19")
+        x = layers.MaxPooling2D(2, name=f"{block}_pool")(x)
+
+
+def _read_weights(path):
+    """{layer: [kernel, bias]} of a file, or of Keras' own weights."""
+    if path is None:
+        return _arrays_of(_download())
+    if not Path(path).is_file():
+        raise UserError(f"--vgg_weights={path}: no such file")
+    if Path(path).suffix == ".npz":
+        try:
+            with np.load(path) as file:
+                names = [key.removesuffix("__kernel") for key in file.files if key.endswith("__kernel")]
+                return {name: [file[f"{name}__kernel"], file[f"{name}__bias"]] for name in names}
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"--vgg_weights={path}: not a readable npz file ({error})") from error
+    include_top = "notop" not in Path(path).name
+    network = keras.applications.VGG19(weights=None, include_top=include_top)
+    try:
+        with warnings.catch_warnings():  # of a foreign file Keras lists every group
+            warnings.simplefilter("ignore")
+            network.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split()).split(" Example error")[0][:120]
+        raise UserError(f"--vgg_weights={path}: does not hold Keras' VGG19 ({reason})") from error
+    return _arrays_of(network)
+
+
+def _download():
+    try:
+        return keras.applications.VGG19(weights="imagenet", include_top=False)
+    except Exception as error:  # Keras raises a bare Exception when a download fails.
+        raise UserError(
+            f"the weights of VGG19 could not be downloaded ({_without_address(error)}). Name a file with --vgg_weights, "
+            f"or train with --content_loss=pixel, which needs none"
+        ) from error
+
+
+def _without_address(error):
+    """Why a download failed, naming the host instead of the long address."""
+    return re.sub(r"https?://([^/\s]+)\S*", r"\1", " ".join(str(error).split()))[:160]
+
+
+def _arrays_of(network):
+    return {layer.name: layer.get_weights() for layer in network.layers if layer.name in LAYERS}

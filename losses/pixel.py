@@ -1,0 +1,34 @@
+"""Distances between pictures, pixel by pixel.
+
+All pictures are (B, H, W, 3) float32 in [0, 1]; every function returns a float32 scalar, the mean over batch, pixels and channels.
+"""
+
+from keras import ops
+
+
+def mae_loss(hr, sr):
+    """Mean |hr - sr|, the L1 loss that PSNR-oriented networks train on (EDSR, arXiv:1707.02921; ESRGAN, arXiv:1809.00219)."""
+    return ops.mean(ops.abs(hr - sr))
+
+
+def mse_loss(hr, sr):
+    """Mean (hr - sr)², as SRResNet trains on (arXiv:1609.04802, equation 4)."""
+    return ops.mean(ops.square(hr - sr))
+
+
+def charbonnier_loss(hr, sr, epsilon=1e-3):
+    """Mean sqrt((hr - sr)² + ε²), a smooth L1 (LapSRN, arXiv:1704.03915, equation 2)."""
+    return ops.mean(ops.sqrt(ops.square(hr - sr) + epsilon**2))
+
+
+def total_variation_loss(sr):
+    """2 · (mean (sr[y+1] - sr[y])² + mean (sr[x+1] - sr[x])²): what noise costs and flat areas do not.
+
+    The squared form, as the public face SRGAN and its source have it, for weights such as 2e-8; after Rudin, Osher and Fatemi,
+    Physica D 60 (1992). Pictures of one row or one column have no difference that way, which then counts as 0.
+    """
+    rows, columns = sr[:, 1:] - sr[:, :-1], sr[:, :, 1:] - sr[:, :, :-1]
+    return 2.0 * sum(ops.mean(ops.square(step)) for step in (rows, columns) if 0 not in step.shape)
+
+
+PIXEL_LOSSES = {"mae": mae_loss, "mse": mse_loss, "charbonnier": charbonnier_loss}

@@ -1,0 +1,27 @@
+"""Networks by name, and their weight files. Keras only: they also run on Keras' other backends."""
+
+from models.catalog import (
+    DISCRIMINATORS,
+    GENERATORS,
+    build_discriminator,
+    build_generator,
+    clone,
+    from_config,
+    materialise,
+)
+from models.weight_files import load_generator, load_into, load_model, read_facts, save_weights
+
+__all__ = [
+    "DISCRIMINATORS",
+    "GENERATORS",
+    "build_discriminator",
+    "build_generator",
+    "clone",
+    "from_config",
+    "load_generator",
+    "load_into",
+    "load_model",
+    "materialise",
+    "read_facts",
+    "save_weights",
+]

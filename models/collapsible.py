@@ -1,0 +1,48 @@
+"""A 3×3 convolution that trains as several branches and collapses into one kernel.
+
+Sources: Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient Super Resolution" (SESR), arXiv:2103.09404, for the linear block, its
+identity branch and for collapsing the kernels, not the feature maps, at every training step (section 3.3); Zhang et al., "Edge-oriented
+Convolution Block" (ECBSR), ACM MM 2021, for the 1×1→3×3 branch beside a plain one.
+"""
+
+import numpy as np
+from keras import initializers, layers, ops
+
+
+class CollapsibleConv(layers.Layer):
+    """conv 3×3 + (conv 1×1 to expansion·c channels → conv 3×3) + identity: (B, h, w, c) to (B, h, w, filters).
+
+    The branches are linear, so their sum is one 3×3 kernel, and that is what is convolved with, in training too: the pictures pass once, and the
+    branches cost a product of small matrices. The identity branch is there where c equals filters. The 1×1 convolution has no bias, so borders
+    padded with zeros collapse exactly.
+    """
+
+    def __init__(self, filters, *, expansion=2, activation=None, kernel_initializer="glorot_uniform", **kwargs):
+        super().__init__(**kwargs)
+        self.filters, self.expansion = filters, expansion
+        self.activation = activation
+        self.kernel_initializer = initializers.get(kernel_initializer)
+
+    def build(self, input_shape):
+        channels, wide = input_shape[-1], self.expansion * input_shape[-1]
+        self.kernel = self.add_weight(
+            shape=(3, 3, channels, self.filters), initializer=self.kernel_initializer, name="kernel"
+        )
+        self.squeeze = self.add_weight(shape=(channels, wide), initializer="glorot_uniform", name="squeeze")
+        # Zeros: the block starts as a plain convolution and its identity.
+        self.wide_kernel = self.add_weight(shape=(3, 3, wide, self.filters), initializer="zeros", name="wide_kernel")
+        self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
+        self.has_identity = channels == self.filters
+
+    def collapsed_kernel(self):
+        """The (3, 3, c, filters) kernel that does what all branches do together."""
+        kernel = self.kernel + ops.einsum("ce,hwef->hwcf", self.squeeze, self.wide_kernel)
+        if self.has_identity:
+            identity = np.zeros((3, 3, self.filters, self.filters))
+            identity[1, 1] = np.eye(self.filters)
+            kernel = kernel + ops.convert_to_tensor(identity, dtype=kernel.dtype)
+        return kernel
+
+    def call(self, x):
+        y = ops.conv(x, self.collapsed_kernel(), padding="same") + self.bias
+        return ops.relu(y) if self.activation == "relu" else y

@@ -1,0 +1,80 @@
+"""Compact: the student made for phones. Plain 3×3 convolutions with ReLU, an input anchor, depth-to-space last.
+
+No operation but those that mobile runtimes run fast and quantise well: no normalisation, no PReLU, no transposed convolution, nothing at
+output resolution. Sources: Du et al., "Anchor-based Plain Net for Mobile Image Super-Resolution" (ABPN), arXiv:2105.09750, for the anchor;
+Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient Super Resolution" (SESR), arXiv:2103.09404, for the form.
+"""
+
+import keras
+from keras import layers, ops
+
+from models.collapsible import CollapsibleConv
+from models.upsampling import SubPixelInitializer, repeat_channels
+
+
+class Compact(keras.Model):
+    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and not clipped.
+
+    The network predicts what to add to the *anchor*, the input repeated scale² times, which depth-to-space turns into the input enlarged by
+    nearest neighbour. depth: hidden 3×3 convolutions between head and tail. width: their channels. scale: any integer from 1.
+    expansion: 0 for plain convolutions; otherwise each trains as branches, the wide one with `expansion` times the channels, until `fuse()`.
+    """
+
+    def __init__(self, *, depth=8, width=32, scale=4, expansion=0, **kwargs):
+        super().__init__(**kwargs)
+        self.depth, self.width, self.scale, self.expansion = depth, width, scale, expansion
+        # An identity branch adds the variance of its input; the kernel beside it starts with less.
+        start = keras.initializers.VarianceScaling(0.5 if expansion else 2.0, mode="fan_in")
+        self.head = self._conv(width, "head", "relu", keras.initializers.HeNormal())
+        self.trunk = [self._conv(width, f"conv_{i + 1}", "relu", start.clone()) for i in range(depth)]
+        # A small start: an untrained network gives its anchor, so training begins from a picture instead of noise.
+        small = SubPixelInitializer(
+            scale, keras.initializers.VarianceScaling(0.01, mode="fan_in", distribution="truncated_normal")
+        )
+        self.tail = self._conv(3 * scale**2, "tail", None, small)
+
+    def _conv(self, filters, name, activation, initializer):
+        options = {
+            "activation": activation,
+            "kernel_initializer": initializer,
+            "name": name,
+            "dtype": self.dtype_policy,
+        }
+        if self.expansion:
+            return CollapsibleConv(filters, expansion=self.expansion, **options)
+        return layers.Conv2D(filters, 3, padding="same", **options)
+
+    @property
+    def receptive_field(self):
+        """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
+        return self.depth + 2
+
+    def features(self, lr, training=False):
+        """What the hidden convolutions make of the picture: (B, h, w, width)."""
+        x = self.head(lr)
+        for conv in self.trunk:
+            x = conv(x)
+        return x
+
+    def enlarge(self, features, lr):
+        """From the features, and the picture itself, to the larger picture: (B, scale·h, scale·w, 3)."""
+        anchor = repeat_channels(lr, self.scale)
+        # In the variables' precision: added in bfloat16, the picture would lose its eighth bit.
+        sr = ops.cast(self.tail(features), self.variable_dtype) + ops.cast(anchor, self.variable_dtype)
+        return ops.depth_to_space(sr, self.scale) if self.scale > 1 else sr
+
+    def call(self, lr, training=False):
+        return self.enlarge(self.features(lr, training=training), lr)
+
+    def fuse(self):
+        """The same function as plain convolutions: a new network whose kernels are the collapsed branches of this one."""
+        plain = type(self)(depth=self.depth, width=self.width, scale=self.scale, dtype=self.dtype_policy)
+        plain(keras.Input((None, None, 3)), training=False)
+        for ours, theirs in zip(self.layers, plain.layers, strict=True):
+            kernel = ours.collapsed_kernel() if self.expansion else ours.kernel
+            theirs.kernel.assign(kernel)
+            theirs.bias.assign(ours.bias)
+        return plain
+
+    def get_config(self):
+        return {"depth": self.depth, "width": self.width, "scale": self.scale, "expansion": self.expansion}

@@ -1,0 +1,102 @@
+"""Fast-SRGAN's generator: SRResNet with MobileNet's inverted residuals for its blocks.
+
+Sources: the public Fast-SRGAN; Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", arXiv:1801.04381. 12 blocks of 24 channels
+with 9×9 convolutions at both ends have 167,211 parameters. The later form, 6 blocks of 32 channels, 3×3 throughout and a normalisation
+behind the first convolution, has 167,459.
+
+The original ends in tanh, for pictures in [-1, 1]; here pictures are in [0, 1] and the output is linear, so that white and black are no limits that
+only infinite activations reach. Its batch statistics were never updated in training; here `training=` is always passed.
+"""
+
+import keras
+from keras import layers, ops
+
+from models.srresnet import prelu
+from models.upsampling import PixelShuffle, rounded_reach, shuffle_factors, shuffle_reach
+
+
+def _norm(name):
+    return layers.BatchNormalization(momentum=0.8, name=name)
+
+
+class InvertedResidual(layers.Layer):
+    """1×1 convolution to `expansion` times the channels, depthwise 3×3, 1×1 back, added to the input; the first is left out at expansion 1.
+
+    Batch normalisation behind each convolution, ReLU behind the first two. The same shape comes out.
+    """
+
+    def __init__(self, *, filters, expansion=6, **kwargs):
+        super().__init__(**kwargs)
+        self.filters, self.expansion = filters, expansion
+        self.expand = layers.Conv2D(expansion * filters, 1, name="expand") if expansion > 1 else None
+        self.expand_norm = _norm("expand_norm") if expansion > 1 else None
+        self.depthwise = layers.DepthwiseConv2D(3, padding="same", name="depthwise")
+        self.depthwise_norm = _norm("depthwise_norm")
+        self.project = layers.Conv2D(filters, 1, name="project")
+        self.project_norm = _norm("project_norm")
+
+    def call(self, x, training=False):
+        y = x
+        if self.expand is not None:
+            y = ops.relu(self.expand_norm(self.expand(y), training=training))
+        y = ops.relu(self.depthwise_norm(self.depthwise(y), training=training))
+        return x + self.project_norm(self.project(y), training=training)
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "expansion": self.expansion}
+
+
+class FastSRGAN(keras.Model):
+    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and not clipped.
+
+    depth: blocks, the first of them without expansion. width: channels. kernel_size: of the first and the last convolution, 9 or 3.
+    head_norm: batch normalisation behind the first convolution. scale: 1, 2, 3, 4 or 8.
+    """
+
+    def __init__(self, *, depth=12, width=24, kernel_size=9, head_norm=False, scale=4, **kwargs):
+        super().__init__(**kwargs)
+        self.depth, self.width, self.scale = depth, width, scale
+        self.kernel_size, self.head_norm = kernel_size, head_norm
+        self.head = layers.Conv2D(width, kernel_size, padding="same", name="head")
+        self.norm = _norm("head_norm") if head_norm else None
+        self.head_prelu = prelu("head_prelu")
+        self.trunk = [
+            InvertedResidual(filters=width, expansion=6 if i else 1, name=f"block_{i + 1}") for i in range(depth)
+        ]
+        self.trunk_conv = layers.Conv2D(width, 3, padding="same", name="trunk_conv")
+        self.trunk_norm = _norm("trunk_norm")
+        self.upsampling = [
+            PixelShuffle(
+                filters=width, factor=factor, activation=prelu(f"upsample_{i + 1}_prelu"), name=f"upsample_{i + 1}"
+            )
+            for i, factor in enumerate(shuffle_factors(scale))
+        ]
+        self.tail = layers.Conv2D(3, kernel_size, padding="same", name="tail")
+
+    @property
+    def receptive_field(self):
+        """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
+        radius = self.kernel_size // 2
+        return rounded_reach(radius + self.depth + 1 + shuffle_reach(self.scale, tail=radius))
+
+    def features(self, lr, training=False):
+        """What the trunk makes of the picture: (B, h, w, width)."""
+        x = self.head(lr)
+        head = x = self.head_prelu(self.norm(x, training=training) if self.head_norm else x)
+        for block in self.trunk:
+            x = block(x, training=training)
+        return head + self.trunk_norm(self.trunk_conv(x), training=training)
+
+    def enlarge(self, features, lr):
+        """From the trunk's features to the picture: (B, scale·h, scale·w, 3)."""
+        x = features
+        for upsample in self.upsampling:
+            x = upsample(x)
+        return ops.cast(self.tail(x), "float32")  # under mixed precision too
+
+    def call(self, lr, training=False):
+        return self.enlarge(self.features(lr, training=training), lr)
+
+    def get_config(self):
+        names = ("depth", "width", "kernel_size", "head_norm", "scale")
+        return {name: getattr(self, name) for name in names}

@@ -1,0 +1,114 @@
+"""Upsampling shared by several generators: sub-pixel (Shi et al., arXiv:1609.05158), and starting kernels without a checkerboard."""
+
+import math
+
+import keras
+from keras import layers, ops
+
+
+def shuffle_factors(scale):
+    """The factors that a generator chains to reach `scale`: 4 is (2, 2), 3 is (3,), 1 is ().
+
+    Raises ValueError for a scale other than 1, 2, 3, 4 and 8.
+    """
+    factors = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
+    if scale not in factors:
+        raise ValueError(f"scale is {scale}; it has to be one of 1, 2, 3, 4, 8")
+    return factors[scale]
+
+
+def shuffle_reach(scale, *, tail):
+    """How many low-resolution pixels to each side a chain of `PixelShuffle` and a tail of radius `tail` look; not rounded."""
+    reach, factor = 0.0, 1
+    for step in shuffle_factors(scale):
+        reach, factor = reach + 1 / factor, factor * step
+    return reach + tail / factor
+
+
+def resize_reach(scale, *, tail):
+    """The same for a chain of "enlarge, then conv 3×3": each convolution works at the resolution behind its enlargement."""
+    reach, factor = 0.0, 1
+    for step in shuffle_factors(scale):
+        factor *= step
+        reach += 1 / factor
+    return reach + tail / factor
+
+
+def rounded_reach(reach):
+    """Whole pixels; sums of thirds are forgiven their last bit."""
+    return math.ceil(reach - 1e-9)
+
+
+class SubPixelInitializer(keras.initializers.Initializer):
+    """Kernels before a depth-to-space by `factor`: all factor² sub-pixels of a pixel start with the same kernel.
+
+    An untrained network then enlarges a flat picture to a flat one, where independent kernels give a checkerboard that training has to undo.
+    Source: Aitken et al., "Checkerboard artifact free sub-pixel convolution" (ICNR), arXiv:1707.02937.
+    """
+
+    def __init__(self, factor, initializer="glorot_uniform"):
+        self.factor, self.initializer = factor, keras.initializers.get(initializer)
+
+    def __call__(self, shape, dtype=None):
+        kernel = self.initializer((*shape[:-1], shape[-1] // self.factor**2), dtype=dtype)
+        return ops.tile(kernel, (1, 1, 1, self.factor**2))
+
+    def get_config(self):
+        return {"factor": self.factor, "initializer": keras.initializers.serialize(self.initializer)}
+
+
+class BilinearInitializer(keras.initializers.Initializer):
+    """Kernels of a 3×3 transposed convolution of stride 2: a random mixing of channels, spread out as bilinear interpolation does.
+
+    Output pixels of such a convolution see one, two or four inputs, by turns. Weights 1/2, 1, 1/2 along each axis make the sums equal, so that a
+    flat picture stays flat at the start (Odena et al., "Deconvolution and Checkerboard Artifacts", Distill 2016, show what happens otherwise).
+    """
+
+    def __init__(self, initializer="glorot_uniform"):
+        self.initializer = keras.initializers.get(initializer)
+
+    def __call__(self, shape, dtype=None):
+        mixing = self.initializer((1, 1, *shape[2:]), dtype=dtype)
+        spread = ops.convert_to_tensor([0.5, 1.0, 0.5], dtype=mixing.dtype)
+        return ops.reshape(spread, (3, 1, 1, 1)) * ops.reshape(spread, (1, 3, 1, 1)) * mixing
+
+    def get_config(self):
+        return {"initializer": keras.initializers.serialize(self.initializer)}
+
+
+class PixelShuffle(layers.Layer):
+    """conv 3×3 to factor²·filters channels, depth-to-space, activation: (B, h, w, c) to (B, factor·h, factor·w, filters)."""
+
+    def __init__(self, *, filters, factor, activation, **kwargs):
+        super().__init__(**kwargs)
+        self.filters, self.factor = filters, factor
+        self.conv = layers.Conv2D(
+            filters * factor**2, 3, padding="same", kernel_initializer=SubPixelInitializer(factor), name="conv"
+        )
+        self.activation = activation
+
+    def call(self, x):
+        return self.activation(ops.depth_to_space(self.conv(x), self.factor))
+
+
+def repeat_channels(images, factor):
+    """All channels factor² times: what depth-to-space by `factor` turns into repeated pixels. (B, h, w, c) to (B, h, w, factor²·c)."""
+    # By concatenation of few: XNNPACK runs CONCATENATION of up to five tensors, and no TILE.
+    for _ in range(2):
+        images = ops.concatenate([images] * factor, axis=-1)
+    return images
+
+
+def nearest(images, factor):
+    """Every pixel repeated factor × factor times: (B, h, w, c) to (B, factor·h, factor·w, c)."""
+    return ops.depth_to_space(repeat_channels(images, factor), factor) if factor > 1 else images
+
+
+def bilinear_double(images):
+    """Twice as high and wide by bilinear interpolation, of any size: (B, h, w, c) to (B, 2h, 2w, c).
+
+    Repeated pixels smoothed by 1/4, 1/2, 1/4 are exactly that, pixel centres at the half.
+    """
+    x = ops.pad(nearest(images, 2), ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
+    x = (x[:, :-2] + 2 * x[:, 1:-1] + x[:, 2:]) / 4
+    return (x[:, :, :-2] + 2 * x[:, :, 1:-1] + x[:, :, 2:]) / 4

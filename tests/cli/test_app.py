@@ -1,0 +1,92 @@
+"""What a user's mistake at the command line looks like: one line, no traceback, and at once."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+COMMANDS = ["train_teacher.py", "train_student.py", "distill.py", "export_tflite.py", "evaluate.py", "upscale.py"]
+
+
+def run(*words, cwd):
+    return subprocess.run(
+        [sys.executable, str(ROOT / words[0]), *words[1:]], cwd=cwd, capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_grouped_and_does_not_wait_for_tensorflow(command, tmp_path):
+    code = f"""
+import runpy, sys
+sys.argv = [{command!r}, "--help"]
+try:
+    runpy.run_path({str(ROOT / command)!r}, run_name="__main__")
+except SystemExit as end:
+    assert not end.code
+print("tensorflow" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.endswith("False\n"), done.stderr
+    assert ":\n  --" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("distill.py", "--method=gan3g"), "--method=gan3g: value should be one of <g2g|g2g_al|gan2g|"),
+        (("train_teacher.py", "--dataset=imagenet"), "value should be one of <div2k|folder|paired|celeb_a|sample>"),
+        (("train_student.py", "--stepz=3"), "Unknown command line flag 'stepz'. Did you mean: steps"),
+        (("train_student.py", "--steps=0"), "steps"),
+        (("train_student.py", "steps=5"), "'steps=5' is no flag"),
+        (("upscale.py",), "name a picture or a folder"),
+        (("upscale.py", "photo.jpg"), "no run holds a student yet; make one: python distill.py"),
+    ],
+)
+def test_a_wrong_flag_is_one_line(words, said, tmp_path):
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode in (1, 2)
+    assert said in done.stderr and done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("distill.py",),
+            "--teacher=runs/teacher: no such weight file or run folder; train one first: python train_teacher.py",
+        ),
+        (("train_student.py", "--dataset=folder"), "--dataset=folder needs --hr_dir"),
+        (("train_student.py", "--dataset=paired", "--hr_dir=x"), "--dataset=paired needs --lr_dir"),
+        (
+            ("train_student.py", "--dataset=paired", "--hr_dir=x", "--lr_dir=y", "--degradation=blur"),
+            "--degradation=blur: only --dataset=div2k|folder|celeb_a|sample reads it",
+        ),
+        (("train_student.py", "--dataset=sample", "--scale=1"), "nothing left to learn; choose --degradation"),
+        (
+            ("train_student.py", "--dataset=sample", "--student=compact"),
+            "'compact' is no generator; choose one of: srresnet",
+        ),
+        (("train_student.py", "--dataset=folder", "--hr_dir=none"), "none"),
+        (
+            ("train_student.py", "--dataset=sample", "--hr_dir=x"),
+            "--hr_dir=x: only --dataset=folder|paired reads it",
+        ),
+        (("train_student.py", "--dataset=sample", "--patch_size=500"), "--patch_size"),
+        (("train_student.py", "--dataset=sample", "--init=none.weights.h5"), "none.weights.h5: no such weight file"),
+        (("export_tflite.py",), "no run holds a student yet"),
+        (("export_tflite.py", "--height=8", "--student=x"), "give both or neither"),
+    ],
+)
+def test_a_wrong_value_is_one_line(words, said, tmp_path):
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 1
+    assert said in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_flagfile(tmp_path):
+    (tmp_path / "flags.txt").write_text("# a comment\n--method=gan3g\n")
+    assert "gan3g" in run("distill.py", "--flagfile=flags.txt", cwd=tmp_path).stderr

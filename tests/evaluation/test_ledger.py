@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from evaluation.ledger import Run, differences, gains, paired_interval, table
+
+
+def run(method, seed=0, **equal):
+    return Run(f"runs/{method}-{seed}", method, seed, {"batch_size": "16", "updates in all phases": 100} | equal)
+
+
+def test_equal_runs_form_a_ledger():
+    assert differences([run("alone", 0), run("alone", 1), run("g2g", 1), run("g2g", 0)]) == []
+
+
+def test_what_is_not_equal_is_named():
+    runs = [run("alone"), run("g2g", batch_size="32"), run("g2g_al", **{"updates in all phases": 120})]
+    assert differences(runs) == [
+        "batch_size differs: 16 in runs/alone-0, 32 in runs/g2g-0",
+        "updates in all phases differs: 100 in runs/alone-0, 120 in runs/g2g_al-0",
+    ]
+    lacking = run("g2g")
+    del lacking.equal["batch_size"]
+    assert differences([run("alone"), lacking]) == ["batch_size differs: 16 in runs/alone-0, None in runs/g2g-0"]
+
+
+def test_seeds_and_methods_have_to_match():
+    assert differences([run("alone", 0), run("alone", 1), run("g2g", 0)]) == ["seeds differ: 0, 1 of alone, 0 of g2g"]
+    assert "two runs of g2g have seed 0" in differences([run("alone"), run("g2g"), run("g2g")])[0]
+    assert "no run was trained without a teacher (g2g)" in differences([run("g2g")])[0]
+    assert "all runs were trained without a teacher" in differences([run("alone")])[0]
+
+
+def test_gains_by_hand():
+    """Two seeds, three pictures: +0.1 and +0.3 dB on every picture; half a dB to the teacher."""
+    alone = np.array([[30.0, 31.0, 32.0], [30.1, 31.1, 32.1]])
+    scores = {"alone": {"Set5": alone}, "g2g": {"Set5": alone + [[0.1], [0.3]]}}
+    itself, gain = gains(scores, teacher={"Set5": np.array([30.55, 31.55, 32.55])})
+    assert (itself.gain, itself.share) == (0, None)
+    assert gain.gain == pytest.approx(0.2) and gain.share == pytest.approx(0.4)
+    assert (gain.seeds, gain.pictures) == (2, 3)
+    assert gain.low == pytest.approx(0.1) and gain.high == pytest.approx(0.3)  # both seeds the same: one case in four
+    assert table([itself, gain])[1][1] == ["g2g", "Set5", "2", "3", "31.250", "+0.200", "+0.100 to +0.300", "40%"]
+
+
+def test_no_gap_no_share():
+    scores = {"alone": {"Set5": np.full((1, 2), 30.0)}, "g2g": {"Set5": np.full((1, 2), 30.1)}}
+    assert gains(scores)[1].share is None
+    assert gains(scores, teacher={"Set5": np.full(2, 29.0)})[1].share is None  # a teacher that is worse
+
+
+def test_interval_against_the_exact_distribution():
+    """Two pictures, one seed: the mean of two draws is 0, 1/2 or 1 with probability 1/4, 1/2, 1/4."""
+    assert paired_interval(np.array([[0.0, 1.0]])) == (0.0, 1.0)
+    assert paired_interval(np.array([[0.0, 1.0]]), level=0.4) == (0.5, 0.5)
+
+
+def test_interval_covers_as_often_as_it_says():
+    """Gains with an effect of seed and of picture; the true mean is 0. Near 95 % with many of both."""
+    random = np.random.default_rng(1)
+    inside = 0
+    for trial in range(200):
+        sample = random.normal(size=(20, 1)) + random.normal(size=(1, 20)) + random.normal(size=(20, 20))
+        low, high = paired_interval(sample, draws=500, seed=trial)
+        inside += low <= 0 <= high
+    assert 180 <= inside <= 199
+
+
+def test_seeds_widen_the_interval():
+    random = np.random.default_rng(0)
+    pictures = np.repeat(random.normal(0.1, 0.02, (1, 14)), 3, axis=0)
+    calm = paired_interval(pictures)
+    restless = paired_interval(pictures + [[-0.1], [0.0], [0.1]])
+    assert restless[1] - restless[0] > 3 * (calm[1] - calm[0])

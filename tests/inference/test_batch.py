@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from errors import UserError
+from inference import Upscaler
+from inference.batch import upscale_files
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """Good, bad, moving, large, and good again."""
+    random = np.random.default_rng(0)
+    for name in ("a", "c", "e"):
+        Image.fromarray(random.integers(0, 256, (12, 20, 3), np.uint8)).save(tmp_path / f"{name}.png")
+    (tmp_path / "b.png").write_text("no picture")
+    first, second = (Image.new("RGB", (6, 6), colour) for colour in ("red", "blue"))
+    first.save(tmp_path / "d.webp", save_all=True, append_images=[second])
+    names = ["a.png", "b.png", "c.png", "d.webp", "e.png"]
+    return [(tmp_path / name, tmp_path / "out" / name) for name in names]
+
+
+def outcome(events):
+    return [(event.source.name, bool(event.error), event.skipped) for event in events]
+
+
+def test_a_failure_does_not_stop_the_others_and_the_order_is_kept(nearest, pairs):
+    events = list(upscale_files(Upscaler(nearest), pairs))
+    assert outcome(events) == [(source.name, source.name == "b.png", False) for source, _ in pairs]
+    assert "b.png: not a picture" in str(events[1].error)
+    for source, target in (pairs[0], pairs[4]):
+        expected = np.asarray(Image.open(source)).repeat(4, 0).repeat(4, 1)
+        np.testing.assert_array_equal(np.asarray(Image.open(target)), expected)
+    assert sorted(path.name for path in (pairs[0][1].parent).iterdir()) == ["a.png", "c.png", "d.webp", "e.png"]
+
+
+def test_done_files_are_skipped_or_errors_or_done_again(nearest, pairs):
+    list(upscale_files(Upscaler(nearest), pairs[:3]))
+    pairs[0][1].write_bytes(b"mine")
+    events = list(upscale_files(Upscaler(nearest), pairs, keep_done=True))
+    assert [event.skipped for event in events] == [True, False, True, False, False]
+    assert pairs[0][1].read_bytes() == b"mine"
+    assert "exists already" in str(next(iter(upscale_files(Upscaler(nearest), pairs[:1]))).error)
+    assert next(iter(upscale_files(Upscaler(nearest), pairs[:1], overwrite=True))).error is None
+    assert pairs[0][1].read_bytes() != b"mine"
+
+
+def test_progress_adds_up(nearest, pairs, monkeypatch):
+    monkeypatch.setattr("inference.batch._SMALL_FILE", 0)  # every picture goes strip by strip
+    shares = {}
+    for _ in upscale_files(
+        Upscaler(nearest, tile=5),
+        pairs[2:],
+        advance=lambda source, share: shares.setdefault(source.name, []).append(share),
+    ):
+        pass
+    assert len(shares["c.png"]) > 1
+    assert {name: pytest.approx(sum(parts)) for name, parts in shares.items()} == dict.fromkeys(shares, 1)
+    assert set(shares) == {"c.png", "d.webp", "e.png"}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, UserError("out of luck")])
+def test_interrupted_or_failing_network_leaves_no_half_file(nearest, pairs, error):
+    class Failing(type(nearest)):
+        calls = 0
+
+        def __call__(self, lr):
+            Failing.calls += 1
+            if Failing.calls == 3:
+                raise error
+            return super().__call__(lr)
+
+    def run():
+        return list(upscale_files(Upscaler(Failing()), [pair for pair in pairs if pair[0].suffix == ".png"]))
+
+    if isinstance(error, UserError):
+        assert [bool(event.error) for event in run()] == [False, True, False, True]
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    for path in (pairs[0][1].parent).iterdir():
+        assert not path.name.startswith(".")
+        Image.open(path).load()

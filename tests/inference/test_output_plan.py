@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import pytest
+
+from errors import UserError
+from inference.output_plan import plan_outputs
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """Relative paths, as a user types them."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jpg", "b.PNG", "in/c.png", "in/deep/d.gif", "in/notes.txt", "in/deep/e.webp", "empty/readme.md"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+
+
+def plan(*arguments, **options):
+    return {str(source): str(target) for source, target in plan_outputs(*arguments, **options)}
+
+
+def test_beside_the_source(tree):
+    assert plan(["a.jpg", "b.PNG"]) == {"a.jpg": "a_x4.jpg", "b.PNG": "b_x4.PNG"}
+    assert plan("in/c.png", suffix="_large") == {"in/c.png": "in/c_large.png"}
+
+
+def test_a_file_for_a_file(tree):
+    assert plan("a.jpg", "new/result.webp") == {"a.jpg": "new/result.webp"}
+
+
+def test_a_folder_is_mirrored(tree):
+    mirrored = {
+        "in/c.png": "out/c_x4.png",
+        "in/deep/d.gif": "out/deep/d_x4.gif",
+        "in/deep/e.webp": "out/deep/e_x4.webp",
+    }
+    assert plan("in", "out") == mirrored
+    assert plan(["in", "a.jpg"], "out") == mirrored | {"a.jpg": "out/a_x4.jpg"}
+    assert plan("in") == {source: target.replace("out/", "in_x4/") for source, target in mirrored.items()}
+    assert plan("in", "out", suffix="")["in/c.png"] == "out/c.png"
+
+
+def test_the_folder_one_stands_in(tree, monkeypatch):
+    monkeypatch.chdir("in")
+    assert plan(".")["c.png"] == str(Path.cwd().parent / "in_x4" / "c_x4.png")
+
+
+def test_earlier_results_are_left_out(tree):
+    Path("in/out").mkdir()
+    Path("in/out/c_x4.png").touch()
+    assert plan("in", "in/out").keys() == {"in/c.png", "in/deep/d.gif", "in/deep/e.webp"}
+
+
+def test_a_loop_of_links_ends(tree):
+    Path("in/deep/loop").symlink_to(Path("in").resolve(), target_is_directory=True)
+    assert len(plan("in", "out")) == 3
+
+
+@pytest.mark.parametrize(
+    "inputs, output, reason",
+    [
+        ("nowhere.png", None, "nowhere.png: no such file or folder"),
+        ("empty", None, "empty: holds no pictures"),
+        (["a.jpg", "b.PNG"], "one.png", "one.png: one picture cannot hold the results of several"),
+        ("in", "one.png", "one.png: one picture cannot hold"),
+        (["a.jpg", "in/../a.jpg"], "out", "would be the result of both"),
+    ],
+)
+def test_what_cannot_be_planned(tree, inputs, output, reason):
+    with pytest.raises(UserError, match=reason):
+        plan_outputs(inputs, output)
+
+
+def test_a_pattern_is_filled_in(tree):
+    assert plan(["in", "a.jpg"], "big/{folder}/{stem}_{scale}x.{ext}", scale="3") == {
+        "in/c.png": "big/c_3x.png",
+        "in/deep/d.gif": "big/deep/d_3x.gif",
+        "in/deep/e.webp": "big/deep/e_3x.webp",
+        "a.jpg": "big/a_3x.jpg",
+    }
+    with pytest.raises(UserError, match=r"not a pattern \('name'\); it may hold \{stem\}"):
+        plan("in", "big/{name}.png")
+    with pytest.raises(UserError, match="would be the result of both"):
+        plan("in", "one{scale}.png")
+
+
+def test_one_format_for_all(tree):
+    assert set(plan(["in", "a.jpg"], "out", extension=".webp").values()) == {
+        *("out/c_x4.webp", "out/deep/d_x4.webp", "out/deep/e_x4.webp", "out/a_x4.webp")
+    }
+
+
+@pytest.mark.parametrize("target", ["a.jpg", "./in/../a.jpg"])
+def test_an_original_is_never_the_target(tree, target):
+    with pytest.raises(UserError, match="would take the place of an original"):
+        plan_outputs("a.jpg", target)

@@ -1,0 +1,114 @@
+"""The quantised student: its rounding against numpy, its gradient, and that the exported integers give what it gives."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+
+import models
+from errors import UserError
+from export import convert
+from export.graph import float_operations, operations
+from models.quantized import QuantizedCompact, Range, quantise_kernel
+
+
+@pytest.fixture(scope="module")
+def compact():
+    model = models.build_generator("compact_xs", depth=2, width=8, expansion=2)
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(weight + rng.normal(0, 0.03, weight.shape))
+    return model
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    rng = np.random.default_rng(1)
+    return [rng.random((1, 24, 24, 3), np.float32) for _ in range(4)]
+
+
+@pytest.fixture(scope="module")
+def quantised(compact, pictures):
+    return QuantizedCompact.of(compact, pictures)
+
+
+def test_kernels_have_255_levels_per_channel():
+    kernel = np.random.default_rng(2).normal(size=(3, 3, 4, 5)).astype("float32")
+    step = np.abs(kernel).max(axis=(0, 1, 2)) / 127
+    np.testing.assert_allclose(quantise_kernel(tf.constant(kernel)), np.rint(kernel / step) * step, atol=1e-5)
+
+
+def test_a_range_rounds_to_256_levels_and_saturates():
+    bounds = Range()
+    bounds.build(None)
+    bounds.high.assign(2.55)
+    np.testing.assert_allclose(bounds(tf.constant([-1.0, 0.0, 0.014, 1.016, 7.0])), [0, 0, 0.01, 1.02, 2.55], atol=1e-5)
+
+
+def test_ranges_cover_the_activations_they_start_from(compact, pictures, quantised):
+    plain = compact.fuse()
+    x = np.concatenate(pictures)
+    for layer, bounds in zip(plain.layers, quantised.ranges, strict=True):
+        x = layer(x)
+        assert float(bounds.high) == pytest.approx(float(tf.reduce_max(x)), rel=1e-5)
+    assert float(quantised.ranges[-1].low) == pytest.approx(float(tf.reduce_min(x)), rel=1e-5)
+
+
+def test_it_stays_close_to_the_float_student(compact, quantised, pictures):
+    expected = np.clip(compact(pictures[0], training=False), 0, 1)
+    difference = np.abs(quantised(pictures[0], training=False) - expected)
+    assert 0 < difference.mean() < 2 / 255
+    sr = np.array(quantised(pictures[0], training=False)) * 255
+    np.testing.assert_allclose(sr, np.rint(sr), atol=1e-3)  # whole levels: nothing is lost at the file's edge
+
+
+def test_weights_and_ranges_learn(quantised, pictures):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(
+            (quantised(pictures[0] * 3, training=True) - 0.5) ** 2
+        )  # outside the ranges: bounds matter
+    gradients = tape.gradient(loss, [weight.value for weight in quantised.trainable_variables])
+    assert all(float(tf.reduce_max(tf.abs(gradient))) > 0 for gradient in gradients)
+
+
+def test_the_file_holds_integers_and_gives_what_the_network_gives(quantised, pictures):
+    content = convert(quantised, quantize="int8")
+    assert float_operations(content) == []
+    assert set(operations(content)) == {"QUANTIZE", "CONCATENATION", "CONV_2D", "ADD", "DEPTH_TO_SPACE"}
+    interpreter = Interpreter(model_content=content)
+    tensor = interpreter.get_input_details()[0]
+    lr = np.rint(pictures[1] * 255).astype("uint8")
+    interpreter.resize_tensor_input(tensor["index"], lr.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(tensor["index"], lr)
+    interpreter.invoke()
+    sr = interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).astype(int)
+    expected = np.rint(255 * np.array(quantised(lr / np.float32(255), training=False)))
+    assert np.abs(sr - expected).mean() < 0.5
+
+
+def test_learned_ranges_are_the_exported_ones(compact, pictures):
+    """Half the last range: the file saturates where the network does."""
+    model = QuantizedCompact.of(compact, pictures)
+    model.ranges[0].high.assign(float(model.ranges[0].high) / 2)
+    before, after = (convert(m, quantize="int8") for m in (QuantizedCompact.of(compact, pictures), model))
+    scales = [_scale_after_first_convolution(content) for content in (before, after)]
+    assert scales[1] == pytest.approx(scales[0] / 2, rel=1e-3)
+    assert scales[0] == pytest.approx(2 * float(model.ranges[0].high) / 255, rel=1e-3)
+
+
+def _scale_after_first_convolution(content):
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = schema.Model.GetRootAs(content, 0).Subgraphs(0)
+    first = operations(content).index("CONV_2D")
+    return graph.Tensors(graph.Operators(first).Outputs(0)).Quantization().Scale(0)
+
+
+def test_weight_file_and_float_export_refused(quantised, tmp_path):
+    models.save_weights(quantised, tmp_path / "q.weights.h5")
+    loaded = models.load_generator(tmp_path / "q.weights.h5")
+    for ours, theirs in zip(quantised.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(UserError, match="export it with --quantize=int8"):
+        convert(loaded)

@@ -1,0 +1,240 @@
+"""evaluate.py with everything that can be compared, and with everything that can be wrong, in one call each."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from data.bicubic import upscale
+from evaluation.metrics import psnr
+from evaluation.pairs import load_pairs
+from inference.upscaler import Upscaler
+from models import build_generator, load_generator, save_weights
+
+ROOT = Path(__file__).parent.parent
+SIZE = (96, 128)
+
+
+def evaluate(folder, *words):
+    command = [sys.executable, str(ROOT / "evaluate.py"), *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+
+
+def converted(saved_model, *, int8=False):
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model))
+    if int8:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        noise = np.random.default_rng(0).random((4, 1, 24, 32, 3), np.float32)
+        converter.representative_dataset = lambda: ([picture] for picture in noise)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.uint8
+    return converter.convert()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with one small student in every form, another upscaler's pictures, and two benchmarks."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    for benchmark, names in (("Two", "ab"), ("One", "c")):
+        (folder / "pictures" / benchmark).mkdir(parents=True)
+        for seed, name in enumerate(names):
+            corners = np.random.default_rng(seed).integers(0, 256, (9, 12, 3), np.uint8)
+            picture = Image.fromarray(corners).resize(SIZE[::-1], Image.Resampling.BICUBIC)
+            picture.save(folder / "pictures" / benchmark / f"{name}.png")
+    keras.utils.set_random_seed(1)
+    student = build_generator("compact_xs", depth=1, width=4)
+    (folder / "run" / "logs").mkdir(parents=True)
+    (folder / "run" / "config.txt").write_text("--seed=0\n")
+    (folder / "run" / "report.json").write_text(json.dumps({"phases": [{"steps": 30}, {"steps": 4}]}))
+    for path in ("run/student.weights.h5", "file.weights.h5"):
+        save_weights(student, folder / path)
+    student.save(folder / "file.keras")
+    for name, size in (("saved", (None, None)), ("fixed", (24, 32))):
+        spec = [keras.InputSpec(shape=(1, *size, 3), dtype="float32")]
+        student.export(str(folder / name), verbose=False, input_signature=spec)
+    (folder / "float.tflite").write_bytes(converted(folder / "saved"))
+    (folder / "int8.tflite").write_bytes(converted(folder / "fixed", int8=True))
+    (folder / "int8.json").write_text(json.dumps({"receptive_field": student.receptive_field}))
+    for benchmark in ("Two", "One"):
+        (folder / "others" / benchmark).mkdir(parents=True)
+        for pair in load_pairs(folder / "pictures" / benchmark, scale=4):
+            Image.fromarray(upscale(pair.lr, 4)).save(folder / "others" / benchmark / f"{pair.name}_x4.png")
+    return folder
+
+
+KINDS = ["bicubic", "run", "file.weights.h5", "file.keras", "saved", "float.tflite", "int8.tflite", "others"]
+
+
+@pytest.fixture(scope="module")
+def compared(place):
+    done = evaluate(
+        place,
+        f"--models={','.join(KINDS)}",
+        "--benchmarks=Two,One",
+        "--data_root=pictures",
+        "--output=results",
+        "--baseline=float.tflite",
+        "--repetitions=2",
+        "--height=24",
+        "--width=32",
+        "--threads=1",
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_every_kind_in_one_call(compared, place):
+    report = json.loads((place / "results/report.json").read_text())
+    models = report["models"]
+    assert list(models) == KINDS and report["failures"] == []
+    psnr = {
+        name: [figures["benchmarks"][benchmark]["psnr"] for benchmark in ("Two", "One")]
+        for name, figures in models.items()
+    }
+    for name in ("run", "file.keras", "saved", "float.tflite"):  # a tie may round either way
+        assert psnr[name] == pytest.approx(psnr["file.weights.h5"], abs=0.01)
+    assert psnr["int8.tflite"] == pytest.approx(psnr["file.weights.h5"], abs=1)
+    assert psnr["others"] == psnr["bicubic"]
+    assert models["others"]["latency"] is None and models["others"]["parameters"] is None
+    counted = 320 * 180 * (9 * 3 * 4 + 9 * 4 * 4 + 9 * 4 * 48)
+    for name in KINDS[1:-1]:
+        assert models[name]["multiply_adds"] == pytest.approx(counted)
+        assert models[name]["latency"]["threads"] == 1 and models[name]["latency"]["median_ms"] > 0
+        assert models[name]["peak_memory"] > 0 and models[name]["file_size"] > 0
+        assert models[name]["ratios"]["median_ms"] > 0
+    assert {models[name]["parameters"] for name in ("run", "file.weights.h5", "file.keras", "saved")} == {2036}
+
+
+def test_files_of_a_comparison(compared, place):
+    names = {path.name for path in (place / "results").iterdir()}
+    assert names == {
+        *("report.json", "report.md", "report.csv", "pictures.csv", "comparison.png"),
+        *("quality_vs_latency.png", "quality_vs_latency.svg"),
+    }
+    with (place / "results/pictures.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(KINDS) * 3 and {row["picture"] for row in rows} == {"a", "b", "c"}
+    assert all(f"\n{name} " in compared.stdout for name in KINDS)
+
+
+def test_the_run_folder_gets_it_in_tensorboard(compared, place):
+    found = {}
+    for file in (place / "run" / "logs").glob("events*"):
+        for record in tf.compat.v1.train.summary_iterator(str(file)):
+            for value in record.summary.value:
+                found[value.tag] = (record.step, value.tensor)
+    report = json.loads((place / "results/report.json").read_text())
+    step, tensor = found["evaluation/Two/psnr"]
+    assert step == 34
+    assert tf.make_ndarray(tensor) == pytest.approx(report["models"]["run"]["benchmarks"]["Two"]["psnr"], abs=1e-4)
+    assert {"evaluation", "evaluation/comparison", "evaluation/quality_vs_latency"} <= set(found)
+
+
+def test_what_is_wrong_gets_a_line_each_and_the_others_finish(place):
+    (place / "broken.tflite").write_bytes(b"no flatbuffer")
+    save_weights(build_generator("compact_xs", scale=2), place / "twice.weights.h5")
+    (place / "empty").mkdir()
+    (place / "small" / "Two").mkdir(parents=True)
+    for name in "ab":
+        Image.new("RGB", (64, 48)).save(place / "small" / "Two" / f"{name}.png")
+    models = ["bicubic", "broken.tflite", "twice.weights.h5", "empty", "small", "none.keras", "file.weights.h5"]
+    benchmarks = "Two:pictures/Two,Nothing:empty,Missing:nowhere"
+    done = evaluate(
+        place, f"--models={','.join(models)}", f"--benchmarks={benchmarks}", "--output=wrong", "--repetitions=0"
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    report = json.loads((place / "wrong/report.json").read_text())
+    assert [name for name, figures in report["models"].items() if figures["benchmarks"]] == [
+        "bicubic",
+        "file.weights.h5",
+    ]
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    expected = {
+        "broken.tflite: not a usable .tflite file",
+        "twice.weights.h5: upscales by 2, and is compared at 4",
+        "empty: holds no pictures",
+        "small: on Two, a: sizes differ: 64x48 against an original of 128x96",
+        "none.keras: no such file",
+        "Nothing: left out: holds no pictures",
+        "Missing: left out: nowhere: no such folder",
+    }
+    assert len(lines) == len(expected) == len(report["failures"])
+    for start in expected:
+        assert sum(line.startswith(f"error: {start}") for line in lines) == 1, start
+
+
+def test_gates(place):
+    words = ["--models=bicubic,other=others,student=file.weights.h5", "--benchmarks=Two:pictures/Two", "--output=gates"]
+    words += ["--repetitions=0", "--baseline=other"]
+    missed = evaluate(place, *words, "--max_drop=0.01", "--min_psnr=Two:1")
+    assert missed.returncode == 3
+    assert "gate missed: student: " in missed.stderr and missed.stderr.count("gate missed") == 1
+
+
+def student_run(place, name, method, seed, **changes):
+    folder = place / name
+    folder.mkdir()
+    keras.utils.set_random_seed(seed + 10 * len(method))
+    save_weights(build_generator("compact_xs", depth=1, width=4), folder / "student.weights.h5")
+    config = {
+        "student": "compact_xs",
+        "batch_size": "16",
+        "patch_size": "24",
+        "learning_rate": "0.0005",
+        "seed": str(seed),
+    }
+    (folder / "config.txt").write_text("".join(f"--{key}={value}\n" for key, value in {**config, **changes}.items()))
+    teacher = None if method == "alone" else str(place / "file.weights.h5")
+    report = {"method": method, "seed": seed, "teacher": teacher, "parameters": 2036, "phases": [{"steps": 100}]}
+    (folder / "report.json").write_text(json.dumps(report))
+    return name
+
+
+def test_ledger(place):
+    runs = [student_run(place, f"{method}{seed}", method, seed) for method in ("alone", "g2g") for seed in (0, 1)]
+    done = evaluate(place, "--ledger", *runs, "--benchmarks=Two:pictures/Two,One:pictures/One", "--output=ledger")
+    assert done.returncode == 0, done.stderr
+    ledger = json.loads((place / "ledger/ledger.json").read_text())
+    with (place / "ledger/pictures.csv").open() as file:
+        psnr = {(row["model"], row["picture"]): float(row["psnr"]) for row in csv.DictReader(file)}
+    for gain in ledger["gains"]:
+        pictures = {"Two": "ab", "One": "c"}[gain["benchmark"]]
+        values = {m: [psnr[f"{m}{seed}", p] for seed in (0, 1) for p in pictures] for m in ("alone", gain["method"])}
+        expected = np.mean(values[gain["method"]]) - np.mean(values["alone"])
+        assert gain["gain"] == pytest.approx(expected) and gain["low"] <= gain["gain"] <= gain["high"]
+        gap = np.mean([psnr["teacher", p] for p in pictures]) - np.mean(values["alone"])
+        if gain["method"] == "g2g" and gap > 0:
+            assert gain["share"] == pytest.approx(expected / gap)
+    assert [gain["method"] for gain in ledger["gains"]] == ["alone", "alone", "g2g", "g2g"]
+    assert "95 % interval" in (place / "ledger/ledger.md").read_text() and "2 seed(s)" in done.stdout
+    student_run(place, "g2g_other", "g2g_al", 0, batch_size="32")
+    refused = evaluate(place, "--ledger", "alone0", "g2g_other", "--benchmarks=Two:pictures/Two")
+    assert refused.returncode == 1 and "batch_size differs: 16 in alone0, 32 in g2g_other" in refused.stderr
+
+
+def test_interpolation(place):
+    keras.utils.set_random_seed(8)
+    save_weights(build_generator("compact_xs", depth=1, width=4), place / "second.weights.h5")
+    words = ["--benchmarks=Two:pictures/Two", "--output=between"]
+    done = evaluate(place, "--interpolate=file.weights.h5,second.weights.h5", "--alphas=0,0.25,1", *words)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((place / "between/interpolation.json").read_text())["rows"]
+    assert [row["alpha"] for row in rows] == [0, 0.25, 1]
+    middle = build_generator("compact_xs", depth=1, width=4)
+    ends = [load_generator(place / name).get_weights() for name in ("file.weights.h5", "second.weights.h5")]
+    middle.set_weights([0.75 * a + 0.25 * b for a, b in zip(*ends, strict=True)])
+    for row, model in zip(rows, (ends[0], middle.get_weights(), ends[1]), strict=True):
+        middle.set_weights(model)
+        upscaler = Upscaler(middle)
+        expected = np.mean(
+            [psnr(p.hr, upscaler.upscale(p.lr), border=4) for p in load_pairs(place / "pictures/Two", scale=4)]
+        )
+        assert row["Two_psnr"] == pytest.approx(expected, abs=1e-3)
+    assert {path.suffix for path in (place / "between").iterdir()} == {".json", ".md", ".csv", ".png", ".svg"}

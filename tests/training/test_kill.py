@@ -1,0 +1,114 @@
+"""Real commands, killed at random moments: the same command again ends with the same bits."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import models
+from transfer.command import METHOD_NAMES
+
+ROOT = Path(__file__).parent.parent.parent
+SMALL = [
+    *("--dataset=sample", "--content_loss=pixel", "--validation_size=64", "--validation_pictures=1", "--deterministic"),
+    *("--batch_size=4", "--patch_size=8", "--checkpoint_every=7", "--validate_every=10", "--log_every=5"),
+]
+STUDENT = ["--student=compact_xs", "--depth=1", "--width=8", "--steps=150", "--adversarial_steps=40"]
+COMMANDS = {
+    "teacher": ["train_teacher.py", "--depth=1", "--width=8", "--steps=60", "--adversarial_steps=40", *SMALL],
+    **{method: ["distill.py", f"--method={method}", *STUDENT, *SMALL] for method in METHOD_NAMES},
+}
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory):
+    """A folder with a trained teacher, and with the decoded pictures."""
+    folder = tmp_path_factory.mktemp("teacher")
+    run_through(folder, COMMANDS["teacher"])
+    return folder
+
+
+def start(folder, command):
+    with open(folder / "log.txt", "a") as log:
+        return subprocess.Popen([sys.executable, str(ROOT / command[0]), *command[1:]], cwd=folder, stderr=log)
+
+
+def run_through(folder, command):
+    process = start(folder, command)
+    assert process.wait(timeout=600) == 0, (folder / "log.txt").read_text()
+
+
+def arrays(run):
+    found = sorted(run.glob("*.weights.h5"))
+    assert found
+    return {path.name: models.load_generator(path).get_weights() for path in found}
+
+
+def newest(run):
+    return max((path.stat().st_mtime_ns for path in run.glob("checkpoints/*/step-*")), default=0)
+
+
+def kill_in_the_midst(folder, command, run, delay, number=signal.SIGKILL):
+    """Start, wait until a checkpoint is written, then `delay` seconds, then kill. Returns the exit status."""
+    before, process = newest(run), start(folder, command)
+    while process.poll() is None and newest(run) == before:
+        time.sleep(0.005)
+    time.sleep(delay)
+    process.send_signal(number)
+    return process.wait(timeout=120)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_killed_three_times_it_ends_with_the_same_bits(kind, teacher, tmp_path):
+    for name in ("runs", "datasets"):
+        (tmp_path / name).mkdir(exist_ok=True)
+    (tmp_path / "datasets/cache").symlink_to(teacher / "datasets/cache")
+    whole, killed = tmp_path / "runs/whole", tmp_path / "runs/killed"
+    command = [*COMMANDS[kind], *([] if kind == "teacher" else [f"--teacher={teacher}/runs/teacher"])]
+    run_through(tmp_path, [*command, f"--run_dir={whole}"])
+    seconds = sum(phase["seconds"] for phase in json.loads((whole / "report.json").read_text())["phases"])
+    seed = time.time_ns()
+    print(f"seed of the moments: {seed}")
+    moments = random.Random(seed)
+    statuses = [
+        kill_in_the_midst(tmp_path, [*command, f"--run_dir={killed}"], killed, moments.uniform(0, seconds / 5))
+        for _ in range(3)
+    ]
+    assert statuses == [-signal.SIGKILL] * 3, (tmp_path / "log.txt").read_text()
+    run_through(tmp_path, [*command, f"--run_dir={killed}"])
+    expected, found = arrays(whole), arrays(killed)
+    assert list(expected) == list(found)
+    for name in expected:
+        for a, b in zip(expected[name], found[name], strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=name)
+    assert not [path.name for path in killed.rglob(".*") if path.name != ".lock"]
+
+
+@pytest.mark.slow
+def test_sigterm_and_sigint_save_and_say_where(teacher, tmp_path):
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets/cache").symlink_to(teacher / "datasets/cache")
+    run = tmp_path / "run"
+    command = ["train_student.py", *STUDENT, *SMALL, f"--run_dir={run}", "--steps=100000", "--checkpoint_every=100000"]
+    assert kill_in_the_midst(tmp_path, command, run, 2.0, signal.SIGTERM) == 143
+    saved = max(run.glob("checkpoints/pixel/step-*"))
+    assert int(saved.name[5:]) > 0
+    assert f"SIGTERM: saved {saved}; the same command goes on from there" in (tmp_path / "log.txt").read_text()
+    process = start(tmp_path, command)
+    while f"goes on from step {int(saved.name[5:])} of" not in (tmp_path / "log.txt").read_text():
+        assert process.poll() is None
+        time.sleep(0.05)
+    double = subprocess.run(
+        [sys.executable, str(ROOT / command[0]), *command[1:]], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert double.returncode == 1
+    assert "another process is training there" in double.stderr and "Traceback" not in double.stderr
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130

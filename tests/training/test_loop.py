@@ -1,0 +1,115 @@
+"""The loop on a small network and made-up batches: exact resume, phases, kept weights, what TensorBoard gets."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import models
+from losses.pixel import mae_loss
+from training.loop import LoopOptions, Phase, run_phases
+from training.optimizers import make_optimizer, make_schedule
+from training.run_folder import RunFolder
+from training.steps import PixelStep
+
+
+def batches(start):
+    """Batch k is a pure function of k."""
+
+    def generate():
+        k = start
+        while True:
+            rng = np.random.default_rng(k)
+            lr = rng.random((2, 6, 6, 3), np.float32)
+            yield lr, lr.repeat(4, axis=1).repeat(4, axis=2) * 0.5
+            k += 1
+
+    spec = (tf.TensorSpec((2, 6, 6, 3), tf.float32), tf.TensorSpec((2, 24, 24, 3), tf.float32))
+    return tf.data.Dataset.from_generator(generate, output_signature=spec)
+
+
+class Darkness:
+    """Ranks a network by how dark its picture of mid-grey is: a number that training towards half brightness moves."""
+
+    def metrics(self, model):
+        return {"darkness": 1 - float(np.mean(model(np.full((1, 4, 4, 3), 0.5, np.float32), training=False)))}
+
+    def pictures(self, model):
+        return {"grey": model(np.full((1, 4, 4, 3), 0.5, np.float32), training=False)}
+
+
+def train(path, *, steps=(8,), stop=None, learning_rate=1e-2, keep="best"):
+    """Train phases of that many steps; `stop` ends the batches of a run early, as a kill would."""
+    tf.keras.utils.set_random_seed(3)
+    model = models.build_generator("compact_xs", depth=1, width=4)
+    average = models.clone(model)
+    phases = []
+    for i, count in enumerate(steps):
+        optimizer = make_optimizer(model, schedule=make_schedule("cosine", learning_rate=learning_rate, steps=count))
+        step = PixelStep(generator=model, optimizer=optimizer, pixel_loss=mae_loss)
+        phases.append(Phase(f"phase_{i}", step, model, average, count, keep, {"generator": optimizer}))
+    folder = RunFolder(path, role="student")
+    limited = batches if stop is None else lambda start: batches(start).take(stop - start)
+    options = LoopOptions(checkpoint_every=3, validate_every=4, log_every=2, average_decay=0.9)
+    summaries = run_phases(
+        phases, folder=folder, batches=limited, validator=Darkness(), save_weights=models.save_weights, options=options
+    )
+    return folder, summaries
+
+
+def weights(path):
+    return models.load_generator(path).get_weights()
+
+
+def test_resume_equals_an_uninterrupted_run(tmp_path):
+    """Stopped after step 5 of 8, it goes on from the checkpoint at 3 and ends with the same bits."""
+    whole, _ = train(tmp_path / "whole")
+    with pytest.raises(StopIteration):
+        train(tmp_path / "stopped", stop=5)
+    resumed, _ = train(tmp_path / "stopped")
+    for name in ("student.weights.h5", "last.weights.h5", "student.phase_0.weights.h5"):
+        for a, b in zip(weights(whole.path / name), weights(resumed.path / name), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_resume_in_a_second_phase(tmp_path):
+    whole, _ = train(tmp_path / "whole", steps=(4, 8))
+    with pytest.raises(StopIteration):
+        train(tmp_path / "stopped", steps=(4, 8), stop=9)
+    resumed, summaries = train(tmp_path / "stopped", steps=(4, 8))
+    for a, b in zip(weights(whole.weights), weights(resumed.weights), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert [summary["phase"] for summary in summaries] == ["phase_0", "phase_1"]
+
+
+def test_a_finished_run_changes_nothing(tmp_path):
+    folder, _ = train(tmp_path)
+    before = folder.weights.read_bytes()
+    train(tmp_path)
+    assert folder.weights.read_bytes() == before
+
+
+def test_best_keeps_the_best_and_last_the_last(tmp_path):
+    # The output starts at the anchor's brightness and is trained towards half of it: darkness only grows.
+    folder, summaries = train(tmp_path / "best", learning_rate=1e-3)
+    assert models.read_facts(folder.weights)["step"] == 8
+    assert summaries[0]["metrics"]["darkness"] > 0.5
+    # Ascent instead of descent: the best is the beginning, the last is the end.
+    folder, _ = train(tmp_path / "best_is_first", learning_rate=-1e-3)
+    assert models.read_facts(folder.weights)["step"] == 0
+    assert models.read_facts(folder.last_weights)["step"] == 8
+    folder, _ = train(tmp_path / "last", learning_rate=-1e-3, keep="last")
+    assert models.read_facts(folder.weights)["step"] == 8
+
+
+def test_tensorboard_gets_losses_rates_metrics_throughput_and_pictures(tmp_path):
+    folder, _ = train(tmp_path)
+    events = EventAccumulator(str(folder.logs), size_guidance={"tensors": 0, "images": 0})
+    events.Reload()
+    steps = {tag: [event.step for event in events.Tensors(tag)] for tag in events.Tags()["tensors"]}
+    assert steps["losses/pixel"] == [2, 4, 6, 8]
+    assert steps["metrics/darkness"] == steps["grey"] == [0, 4, 8]
+    for chart in ("learning_rate_generator", "images_per_second", "data_wait"):
+        assert steps[f"charts/{chart}"] == [2, 4, 6, 8]
+    rates = [tf.make_ndarray(e.tensor_proto).item() for e in events.Tensors("charts/learning_rate_generator")]
+    assert rates == sorted(rates, reverse=True) and rates[-1] == pytest.approx(1e-4)

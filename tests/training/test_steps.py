@@ -1,0 +1,140 @@
+"""One update each, against gradients and updates computed another way."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import models
+from losses.adversarial import ADVERSARIAL_LOSSES
+from losses.pixel import mae_loss, mse_loss
+from training.adversary import Adversary
+from training.average import MovingAverage
+from training.optimizers import current_learning_rate, make_optimizer, make_schedule
+from training.steps import AdversarialStep, PixelStep
+from training.updates import weighted_sum
+
+
+def batch(seed=0, size=8, scale=4):
+    rng = np.random.default_rng(seed)
+    lr = rng.random((2, size, size, 3), np.float32)
+    return tf.constant(lr), tf.constant(rng.random((2, size * scale, size * scale, 3), np.float32))
+
+
+def small_student():
+    return models.build_generator("compact_xs", depth=1, width=4)
+
+
+def new_adversary(loss="bce"):
+    discriminator = models.build_discriminator("srgan", size=32, filters=4, dense=8)
+    optimizer = make_optimizer(discriminator, schedule=make_schedule("constant", learning_rate=1e-3, steps=10))
+    return Adversary(discriminator=discriminator, optimizer=optimizer, loss=ADVERSARIAL_LOSSES[loss])
+
+
+def optimizer_for(model, learning_rate=1e-3):
+    return make_optimizer(model, schedule=make_schedule("constant", learning_rate=learning_rate, steps=10))
+
+
+def test_pixel_step_is_one_adam_update():
+    """Adam's first update is learning_rate · g / (|g| + ε'), so it moves each weight by the rate, against the gradient's sign."""
+    model = small_student()
+    lr, hr = batch()
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.abs(hr - model(lr, training=True)))
+    gradients = tape.gradient(loss, [weight.value for weight in model.trainable_variables])
+    before = model.get_weights()
+    terms = PixelStep(generator=model, optimizer=optimizer_for(model), pixel_loss=mae_loss)(lr, hr)
+    assert float(terms["pixel"]) == pytest.approx(float(loss))
+    for old, new, gradient in zip(before, model.get_weights(), gradients, strict=True):
+        clear = np.abs(gradient) > 1e-3
+        np.testing.assert_allclose((new - old)[clear], -1e-3 * np.sign(gradient)[clear], rtol=1e-2)
+
+
+@pytest.mark.parametrize("loss", ADVERSARIAL_LOSSES)
+def test_adversarial_step_updates_both_and_reports_unweighted_terms(loss):
+    model, adversary = small_student(), new_adversary(loss)
+    weights = {"content": 0.0, "pixel": 0.0, "adversarial": 1.0}
+    step = AdversarialStep(
+        generator=model,
+        optimizer=optimizer_for(model),
+        adversary=adversary,
+        content_loss=mae_loss,
+        pixel_loss=mse_loss,
+        weights=weights,
+    )
+    lr, hr = batch()
+    expected = float(tf.reduce_mean(tf.abs(hr - model(lr, training=True))))
+    generator, critic = model.get_weights(), adversary.discriminator.get_weights()
+    terms = step(lr, hr)
+    assert set(terms) == {"content", "pixel", "adversarial", "discriminator"}
+    assert float(terms["content"]) == pytest.approx(expected, rel=1e-5)
+    # With weight on the adversarial term alone, the generator can only have moved through the discriminator.
+    assert any(not np.array_equal(a, b) for a, b in zip(generator, model.get_weights(), strict=True))
+    assert any(not np.array_equal(a, b) for a, b in zip(critic, adversary.discriminator.get_weights(), strict=True))
+
+
+def test_a_discriminator_learns_to_tell_apart_what_can_be_told_apart():
+    adversary = new_adversary()
+    rng = np.random.default_rng(0)
+    real = tf.constant(rng.random((4, 32, 32, 3), np.float32))
+    fake = tf.fill((4, 32, 32, 3), 0.5)
+    losses = [float(adversary.update(real=real, fake=fake)) for _ in range(40)]
+    assert losses[-1] < 0.1 < losses[0]
+
+
+def test_the_discriminators_update_leaves_the_generator_alone():
+    model, adversary = small_student(), new_adversary()
+    lr, hr = batch()
+    with tf.GradientTape() as tape:
+        loss = adversary.update(real=hr, fake=model(lr, training=True))
+    assert tape.gradient(loss, [weight.value for weight in model.trainable_variables]) == [None] * len(model.weights)
+
+
+def test_weighted_sum_wants_a_weight_for_each_term():
+    assert weighted_sum({"a": 2.0, "b": 3.0}, {"a": 0.5, "b": 10.0}) == 31.0
+    with pytest.raises(KeyError):
+        weighted_sum({"a": 2.0, "b": 3.0}, {"a": 0.5})
+
+
+def test_moving_average_by_hand():
+    model = small_student()
+    mean = MovingAverage(model=model, average=models.clone(model), decay=0.2)
+    start = model.get_weights()[0]
+    expected = start.copy()
+    for n, value in enumerate([1.0, -2.0, 0.5]):
+        model.trainable_variables[0].assign(keras.ops.full(start.shape, value))
+        mean.update()
+        decay = min(0.2, (1 + n) / (10 + n))
+        expected = decay * expected + (1 - decay) * value
+    np.testing.assert_allclose(mean.average.get_weights()[0], expected, rtol=1e-5)
+    np.testing.assert_array_equal(mean.average.get_weights()[1], model.get_weights()[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "expected"),
+    [
+        ("constant", 500, 1e-3),
+        ("cosine", 0, 1e-3),
+        ("cosine", 500, 1e-3 * (0.99 * 0.5 + 0.01)),
+        ("cosine", 1000, 1e-5),
+        ("step", 99, 1e-3),
+        ("step", 101, 5e-4),
+        ("step", 301, 2.5e-4),
+    ],
+)
+def test_schedules(name, at, expected):
+    schedule = make_schedule(name, learning_rate=1e-3, steps=1000, decay_steps=[100, 300])
+    assert float(schedule(at)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_steps_without_decay_steps_are_one_rate():
+    schedule = make_schedule("step", learning_rate=1e-3, steps=1000, decay_steps=[])
+    assert float(schedule(999)) == pytest.approx(1e-3)
+
+
+def test_warm_up_rises_linearly_and_is_what_the_optimizer_uses():
+    schedule = make_schedule("constant", learning_rate=1e-3, steps=100, warmup_steps=10)
+    assert [float(schedule(step)) for step in (0, 4, 9, 50)] == pytest.approx([1e-4, 5e-4, 1e-3, 1e-3])
+    assert current_learning_rate(make_optimizer(small_student(), schedule=schedule)) == pytest.approx(1e-4)
+    with pytest.raises(ValueError, match="choose one of constant, cosine, step"):
+        make_schedule("linear", learning_rate=1e-3, steps=10)

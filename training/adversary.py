@@ -1,0 +1,73 @@
+"""A discriminator that trains against a generator, to be composed into any step."""
+
+import tensorflow as tf
+
+from errors import UserError
+from losses.adversarial import smoothed_targets
+from training.distribution import whole_batch
+from training.updates import apply_gradients
+
+
+class Adversary:
+    """A discriminator, its optimizer and the pair of losses that it plays by.
+
+    discriminator: (B, H, W, 3) to logits. loss: a `losses.adversarial.AdversarialLoss`. label_smoothing: how far the targets 1 and 0 move towards
+    each other at most, at random; which way is a pure function of (seed, update), so that a resumed run draws the same. generator_updates: the
+    discriminator takes one update at every so many calls of `update`.
+
+    Raises UserError when the loss knows no targets to smooth.
+    """
+
+    def __init__(self, *, discriminator, optimizer, loss, label_smoothing=0.0, generator_updates=1, seed=0):
+        if label_smoothing and not loss.smoothable:
+            raise UserError(f"--label_smoothing={label_smoothing}: only the losses bce and least_squares have labels")
+        self.discriminator, self.optimizer, self.loss = discriminator, optimizer, loss
+        self.label_smoothing, self.generator_updates, self.seed = label_smoothing, generator_updates, seed
+        self.state = {"discriminator": discriminator, "discriminator_optimizer": optimizer}
+        if generator_updates > 1:
+            self.calls = tf.Variable(0, dtype=tf.int64, trainable=False, name="discriminator_calls")
+            self.latest = tf.Variable(0.0, trainable=False, name="discriminator_loss")
+            self.state |= {"discriminator_calls": self.calls, "discriminator_loss": self.latest}
+
+    def generator_loss(self, *, real, fake):
+        """How far the generator is from deceiving the discriminator; call it under the generator's tape."""
+        real_logits = self._logits(real) if self.loss.needs_real else None
+        return self.loss.generator(real=real_logits, fake=self._logits(fake))
+
+    def _logits(self, pictures):
+        """Of the whole batch: relativistic losses compare with its mean."""
+        return whole_batch(self.discriminator(pictures, training=True))
+
+    def update(self, *, real, fake):
+        """One update of the discriminator, when it is its turn; returns the loss of its latest. No gradient leaves to the pictures."""
+        real, fake = tf.stop_gradient(real), tf.stop_gradient(fake)
+        if self.generator_updates == 1:
+            return self._update(real, fake)
+        # A condition in the graph: Keras' optimizers cannot take part in it while several replicas have to agree, and a part is no turn.
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1 or self.optimizer.parts > 1:
+            raise UserError(f"--generator_updates={self.generator_updates}: for one device and --accumulate=1 only")
+        self.calls.assign_add(1)
+        return tf.cond(
+            self.calls % self.generator_updates == 0,
+            lambda: self.latest.assign(self._update(real, fake)) + 0.0,
+            lambda: self.latest + 0.0,
+        )
+
+    def _update(self, real, fake):
+        with tf.GradientTape() as tape:
+            logits = {"real": self._logits(real), "fake": self._logits(fake)}
+            loss = self.loss.discriminator(**logits, **self._targets(**logits))
+            scaled = self.optimizer.scale_loss(loss)
+        apply_gradients(self.optimizer, tape, scaled, self.discriminator)
+        return loss
+
+    def _targets(self, *, real, fake):
+        if not self.label_smoothing:
+            return {}
+        update = tf.cast(self.optimizer.iterations, tf.int64)
+        noises = [
+            tf.random.stateless_uniform(tf.shape(logits), seed=[self.seed + i, update])
+            for i, logits in enumerate((real, fake))
+        ]
+        targets = smoothed_targets(real_noise=noises[0], fake_noise=noises[1], strength=self.label_smoothing)
+        return dict(zip(("real_target", "fake_target"), targets, strict=True))

@@ -1,0 +1,134 @@
+"""Several devices and machines, by tf.distribute: one batch is cut into equal rows, one for each replica.
+
+The default strategy, one device, goes through the same code. docs/scaling.md says how to start the others.
+"""
+
+import keras
+import tensorflow as tf
+
+from errors import UserError
+
+STRATEGIES = ("single", "mirrored", "multiworker", "tpu")
+
+
+def make_strategy(name):
+    """The tf.distribute strategy of that name; must be called before any other use of TensorFlow.
+
+    single: one device. mirrored: all GPUs of this machine. multiworker: the processes that TF_CONFIG lists, one or more devices each.
+    tpu: the TPU of this virtual machine (written from the documentation, never tried). Raises UserError where it cannot be set up.
+    """
+    try:
+        if name == "single":
+            return tf.distribute.get_strategy()
+        if name == "mirrored":
+            gpus = tf.config.list_logical_devices("GPU")
+            return tf.distribute.MirroredStrategy([d.name for d in gpus or tf.config.list_logical_devices("CPU")])
+        if name == "multiworker":
+            return tf.distribute.MultiWorkerMirroredStrategy()
+        if name == "tpu":
+            resolver = tf.distribute.cluster_resolver.TPUClusterResolver("local")
+            tf.config.experimental_connect_to_cluster(resolver)
+            tf.tpu.experimental.initialize_tpu_system(resolver)
+            return tf.distribute.TPUStrategy(resolver)
+    except (ValueError, KeyError, RuntimeError, tf.errors.OpError) as error:
+        raise UserError(f"--strategy={name}: cannot be set up ({' '.join(str(error).split())[:300]})") from error
+    raise ValueError(f"strategy {name!r}: choose one of {', '.join(STRATEGIES)}")
+
+
+def worker():
+    """(index, count) of this process among the workers; (0, 1) where there is but one."""
+    strategy = tf.distribute.get_strategy()
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return 0, 1
+    resolver = strategy.cluster_resolver
+    hosts = resolver.cluster_spec().as_dict()
+    chief = len(hosts.get("chief", []))
+    index = resolver.task_id + (chief if resolver.task_type == "worker" else 0)
+    return index, chief + len(hosts.get("worker", []))
+
+
+def is_chief():
+    """Whether this process writes checkpoints, logs, weights and reports."""
+    return worker()[0] == 0
+
+
+def check_batch_size(batch_size, *, parts):
+    """Raises UserError where a batch does not split evenly over the replicas and the parts of an accumulated update."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if batch_size % (replicas * parts):
+        raise UserError(
+            f"--batch_size={batch_size}: does not split evenly over {replicas} devices, --accumulate={parts} times each"
+        )
+
+
+def distribute(batch):
+    """A tuple of this worker's rows, as `strategy.run` takes it: an equal share for each of its devices."""
+    strategy = tf.distribute.get_strategy()
+    if strategy.num_replicas_in_sync == 1:
+        return batch
+    local = strategy.num_replicas_in_sync // worker()[1]
+    rows = [tf.split(tensor, local) for tensor in batch]
+    return tuple(
+        strategy.experimental_distribute_values_from_function(
+            lambda context, share=share: share[context.replica_id_in_sync_group % local]
+        )
+        for share in rows
+    )
+
+
+def whole_batch(tensor):
+    """Inside a replica: the rows of all replicas, for what is no mean of independent rows. Gradients flow through."""
+    context = tf.distribute.get_replica_context()
+    return tensor if context.num_replicas_in_sync == 1 else context.all_gather(tensor, axis=0)
+
+
+def synchronise_batch_statistics(model):
+    """Let the batch normalisation of a network see the whole batch where several devices share it."""
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        for layer in model._flatten_layers():
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.synchronized = True
+    return model
+
+
+def share_from_chief(variables):
+    """Give every worker the chief's values, bit by bit: the others need not see its files."""
+    if worker()[1] == 1:
+        return
+    strategy = tf.distribute.get_strategy()
+    mine = is_chief()
+
+    @tf.function
+    def send(values):
+        return strategy.run(_sum_over_replicas, args=(values,))
+
+    bits = [_to_bits(tf.convert_to_tensor(variable)) for variable in variables]
+    sums = send(bits if mine else [tf.zeros_like(value) for value in bits])
+    for variable, value in zip(variables, sums, strict=True):
+        variable.assign(_from_bits(strategy.experimental_local_results(value)[0], variable.dtype))
+
+
+def _sum_over_replicas(values):
+    context = tf.distribute.get_replica_context()
+    first = context.replica_id_in_sync_group == 0  # of the chief's devices one speaks
+    values = [value * tf.cast(first, value.dtype) for value in values]
+    return [context.all_reduce(tf.distribute.ReduceOp.SUM, value) for value in values]
+
+
+def _to_bits(value):
+    if not value.dtype.is_floating:
+        return tf.cast(value, tf.int64)
+    return tf.bitcast(value, tf.int64 if value.dtype.size == 8 else tf.int32)
+
+
+def _from_bits(bits, dtype):
+    return tf.bitcast(bits, dtype) if dtype.is_floating else tf.cast(bits, dtype)
+
+
+def agree(number):
+    """The chief's whole number, on every worker."""
+    if worker()[1] == 1:
+        return number
+    variable = tf.Variable(int(number), dtype=tf.int64, trainable=False)
+    share_from_chief([variable])
+    return int(variable.numpy())

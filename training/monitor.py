@@ -1,0 +1,92 @@
+"""What a run shows while it runs: a progress bar (or plain lines where there is no terminal) and TensorBoard."""
+
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import tensorflow as tf
+from absl import logging
+from tqdm import tqdm
+
+from errors import UserError
+
+_SECONDS_BETWEEN_LINES = 20
+
+
+class Monitor:
+    """Scalars and pictures of one phase to TensorBoard, and its progress to the terminal. Use as a context manager.
+
+    logs: TensorBoard folder; None for a worker that is to keep silent.
+    offset: steps of the phases before, so that curves of a run follow on one axis.
+    """
+
+    def __init__(self, logs, *, phase, start, steps, offset=0):
+        self.phase, self.steps, self.offset = phase, steps, offset
+        self._logs, self._silent = logs, logs is None
+        with self._writing():
+            self._writer = tf.summary.create_noop_writer() if self._silent else tf.summary.create_file_writer(str(logs))
+        self._bytes = self._written()
+        self._terminal = sys.stderr.isatty() and not self._silent
+        self._bar = tqdm(total=steps, initial=start, desc=phase, unit="step", disable=not self._terminal)
+        self._shown = {}
+        self._step = start
+        self._first, self._began, self._last_line = start, time.monotonic(), time.monotonic()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._bar.close()
+        if not self._terminal and not self._silent and self._step > self._first:
+            self._line(self._step)
+        with suppress(tf.errors.OpError):  # an error that is under way says more
+            self._writer.close()
+
+    @contextmanager
+    def _writing(self):
+        try:
+            yield
+        except (OSError, tf.errors.OpError) as error:
+            reason = str(error).strip().splitlines()[0][:200]
+            raise UserError(f"{self._logs}: TensorBoard's curves could not be written ({reason})") from error
+
+    def advance(self, step, shown=None):
+        """Step `step` is done. shown: {name: number} to show beside the bar from now on."""
+        self._shown.update(shown or {})
+        if self._terminal:
+            self._bar.set_postfix_str(self._text(), refresh=False)
+            self._bar.update(step - self._bar.n)
+        elif not self._silent and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._line(step)
+        self._step = step
+
+    def _line(self, step):
+        self._last_line = time.monotonic()
+        rate = (step - self._first) / max(self._last_line - self._began, 1e-9)
+        left = tqdm.format_interval((self.steps - step) / rate) if rate else "?"
+        logging.info("%s %d/%d, %s left, %s", self.phase, step, self.steps, left, self._text())
+
+    def scalars(self, step, values):
+        """values: {"losses/pixel": 0.1, …}."""
+        with self._writing(), self._writer.as_default(step=self.offset + step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
+    def pictures(self, step, pictures):
+        """pictures: {name: (1, H, W, 3) float32 in [0, 1]}."""
+        with self._writing(), self._writer.as_default(step=self.offset + step):
+            for name, picture in pictures.items():
+                tf.summary.image(name, picture, max_outputs=1)
+        with self._writing():
+            self._writer.flush()
+            before, self._bytes = self._bytes, self._written()
+            if not self._silent and self._bytes == before:  # TensorFlow itself says nothing
+                raise OSError("the disc may be full")
+
+    def _written(self):
+        """Bytes of curves on disc."""
+        return 0 if self._silent else sum(path.stat().st_size for path in Path(self._logs).glob("events*"))
+
+    def _text(self):
+        return ", ".join(f"{name} {value:.4g}" for name, value in self._shown.items())
