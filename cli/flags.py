@@ -8,7 +8,7 @@ from cli.app import GROUP
 DATASET_NAMES = ["div2k", "folder", "paired", "celeb_a", "sample"]
 DEGRADATION_NAMES = ["bicubic", "blur", "real"]
 GENERATOR_NAMES = [
-    *("srresnet", "compact_xs", "compact_s", "compact_m", "srresnet_8x32", "rrdb", "rrdb_11x32"),
+    *("srresnet", "compact_xs", "compact_s", "compact_m", "srresnet_8x32", "edsr_8x64", "rrdb", "rrdb_11x32"),
     *("compressed_rrdb", "compressed_rrdb_small", "fast_srgan", "fast_srgan_6x32"),
 ]
 DISCRIMINATOR_NAMES = ["srgan", "srgan_dense100", "patch", "unet"]

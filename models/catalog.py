@@ -11,6 +11,7 @@ from errors import UserError
 from models.compact import Compact
 from models.compressed_rrdb import CompressedRRDB
 from models.discriminators import PatchDiscriminator, SRGANDiscriminator, UNetDiscriminator
+from models.edsr import EDSR
 from models.fast_srgan import FastSRGAN
 from models.rrdb import RRDB
 from models.srresnet import SRResNet
@@ -22,6 +23,7 @@ GENERATORS = {
     "compact_s": (Compact, {"depth": 8, "width": 32}),
     "compact_m": (Compact, {"depth": 8, "width": 48}),
     "srresnet_8x32": (SRResNet, {"depth": 8, "width": 32}),
+    "edsr_8x64": (EDSR, {}),
     "rrdb": (RRDB, {}),
     "rrdb_11x32": (RRDB, {"depth": 11, "width": 32, "upsampling": "transposed"}),
     "compressed_rrdb": (CompressedRRDB, {}),

@@ -19,6 +19,8 @@ from models.upsampling import bilinear_double
         ("compact_xs", 28 * 16 + 3 * 145 * 16 + 145 * 48),
         ("compact_s", 28 * 32 + 8 * 289 * 32 + 289 * 48),
         ("compact_m", 28 * 48 + 8 * 433 * 48 + 433 * 48),
+        # EDSR: 3→64, 8 blocks of two 64→64, one more behind them, 64→48.
+        ("edsr_8x64", 28 * 64 + 17 * 577 * 64 + 577 * 48),
         # Published weight files and papers.
         ("srresnet_8x32", 249_315),
         ("rrdb", 16_697_987),

@@ -1,0 +1,74 @@
+"""EDSR, a residual network without normalisation, here with its whole work at low resolution: a teacher that a CPU can train.
+
+Source: Lim et al., "Enhanced Deep Residual Networks for Single Image Super-Resolution", arXiv:1707.02921, section 3.1 for the block. Two things
+differ from the paper: one sub-pixel step reaches the full scale, as in Shi et al., arXiv:1609.05158, where EDSR convolves at each
+doubling; and the input is added before it, as in the compact student. 8 blocks of 64 filters have 657,264 parameters.
+"""
+
+import keras
+from keras import layers, ops
+
+from models.upsampling import SubPixelInitializer, repeat_channels
+
+
+class PlainResidualBlock(layers.Layer):
+    """conv - ReLU - conv, added to its input. (B, h, w, filters) to the same shape."""
+
+    def __init__(self, *, filters, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.conv_1 = layers.Conv2D(
+            filters, 3, padding="same", activation="relu", kernel_initializer="he_normal", name="conv_1"
+        )
+        # A tenth of He's variance: a deep sum of blocks starts near the identity (as the residual scaling of the paper's large network).
+        small = keras.initializers.VarianceScaling(0.2, mode="fan_in")
+        self.conv_2 = layers.Conv2D(filters, 3, padding="same", kernel_initializer=small, name="conv_2")
+
+    def call(self, x):
+        return x + self.conv_2(self.conv_1(x))
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters}
+
+
+class EDSR(keras.Model):
+    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and not clipped.
+
+    depth, width: residual blocks of the trunk and their filters. scale: any integer from 1.
+    """
+
+    def __init__(self, *, depth=8, width=64, scale=4, **kwargs):
+        super().__init__(**kwargs)
+        self.depth, self.width, self.scale = depth, width, scale
+        self.head = layers.Conv2D(width, 3, padding="same", kernel_initializer="he_normal", name="head")
+        self.trunk = [PlainResidualBlock(filters=width, name=f"block_{i + 1}") for i in range(depth)]
+        self.trunk_conv = layers.Conv2D(width, 3, padding="same", name="trunk_conv")
+        small = keras.initializers.VarianceScaling(0.01, mode="fan_in", distribution="truncated_normal")
+        self.tail = layers.Conv2D(
+            3 * scale**2, 3, padding="same", kernel_initializer=SubPixelInitializer(scale, small), name="tail"
+        )
+
+    @property
+    def receptive_field(self):
+        """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
+        return 2 * self.depth + 3
+
+    def features(self, lr, training=False):
+        """What the trunk makes of the picture: (B, h, w, width)."""
+        head = x = self.head(lr)
+        for block in self.trunk:
+            x = block(x)
+        return head + self.trunk_conv(x)
+
+    def enlarge(self, features, lr):
+        """From the features, and the picture itself, to the larger picture: (B, scale·h, scale·w, 3)."""
+        anchor = repeat_channels(lr, self.scale)
+        # In the variables' precision: added in bfloat16, the picture would lose its eighth bit.
+        sr = ops.cast(self.tail(features), self.variable_dtype) + ops.cast(anchor, self.variable_dtype)
+        return ops.depth_to_space(sr, self.scale) if self.scale > 1 else sr
+
+    def call(self, lr, training=False):
+        return self.enlarge(self.features(lr, training=training), lr)
+
+    def get_config(self):
+        return {"depth": self.depth, "width": self.width, "scale": self.scale}
