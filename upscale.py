@@ -35,7 +35,8 @@ flags.DEFINE_boolean(
 flags.DEFINE_string(
     "model",
     None,
-    "Network: a run folder, a .tflite or a .weights.h5 file; the newest student under runs/ by default.",
+    "Network: the name of a shipped one, a run folder, a .tflite or a .weights.h5 file; by default the newest student under runs/, "
+    "or the shipped one where nothing was trained.",
     module_name=_GROUP,
 )
 flags.DEFINE_enum(
@@ -124,19 +125,34 @@ def asked_size():
 
 def open_upscaler():
     """The upscaler that the flags describe. Raises UserError."""
-    from cli.networks import newest_student
     from inference import Upscaler
     from inference.composition import PreservedColour, SelfEnsemble
     from inference.strength import interpolated, phase_files
     from inference.upscaler import open_engine
 
-    model = FLAGS.model or newest_student()
+    model = FLAGS.model or default_model()
     if FLAGS.strength is not None:
         model = interpolated(*phase_files(model), FLAGS.strength)
     engine = open_engine(model, threads=FLAGS.threads, kind=FLAGS.engine)
     engine = SelfEnsemble(engine) if FLAGS.self_ensemble else engine
     engine = PreservedColour(engine) if FLAGS.preserve_color else engine
     return Upscaler(engine, tile=FLAGS.tile, memory_mb=FLAGS.memory_mb)
+
+
+def default_model():
+    """The newest student under runs/, or the shipped network where none was trained here. Raises UserError where neither is there."""
+    import weights
+    from cli.networks import newest_student
+    from errors import UserError
+
+    try:
+        model = newest_student()
+    except UserError:
+        if not weights.keras_file(weights.DEFAULT):
+            raise
+        model = weights.DEFAULT
+    logging.info("model: %s", model)
+    return model
 
 
 def upscale_one_video(upscaler, source, size, label):

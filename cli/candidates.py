@@ -5,6 +5,7 @@ from pathlib import Path
 
 from absl import logging
 
+import weights
 from cli.networks import find_weights
 from data.paired import paired
 from errors import UserError
@@ -17,8 +18,13 @@ from models import load_generator
 
 
 def default_models(student_run, teacher):
-    """What there is to compare after a distillation: bicubic, the teacher, the student, its TFLite file; [(name, word)]."""
+    """What there is to compare after a distillation: bicubic, the teacher, the student, its TFLite file; [(name, word)].
+
+    student_run: None for the shipped networks.
+    """
     words = [("bicubic", "bicubic")]
+    if student_run is None:
+        return [*words, *((name, name) for name in weights.names())]
     if Path(teacher).exists():
         words.append(("teacher", teacher))
     words.append(("student", str(find_weights(student_run))))
@@ -41,13 +47,15 @@ def named(words):
 
 
 def open_candidate(name, word, *, scale, threads=None):
-    """A Candidate from a word: bicubic, a run folder, a .weights.h5, .keras or .tflite file, a SavedModel folder, a folder of pictures.
+    """A Candidate from a word: bicubic, a shipped network, a run folder, a .weights.h5, .keras or .tflite file, a SavedModel or picture folder.
 
     Raises UserError naming what cannot be opened.
     """
     if word == "bicubic":
         return Candidate(name, BicubicEngine(scale), path=word)
     path = Path(word)
+    if not path.exists():
+        path = weights.tflite_file(word) or weights.keras_file(word) or path
     if path.suffix == ".tflite":
         return _tflite(name, path, threads)
     if path.suffix == ".keras":

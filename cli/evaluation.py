@@ -8,8 +8,9 @@ from pathlib import Path
 import tensorflow as tf
 from absl import flags, logging
 
+import weights
 from cli.candidates import StorePairs, default_models, folder_benchmarks, is_run, named, open_candidate
-from cli.networks import commit, newest_student
+from cli.networks import RUNS, commit, newest_student
 from cli.pictures import adopt, open_store
 from errors import UserError
 from evaluation.benchmark import evaluate_models
@@ -81,17 +82,31 @@ def _what_to_compare():
     """([(name, word)], {benchmark: pairs}, failures, output folder), from the newest student where the flags are silent."""
     student = None
     if not (FLAGS.models and FLAGS.benchmarks and FLAGS.output):
-        student = Path(FLAGS.student) if FLAGS.student else newest_student()
+        student = _student()
     words = named(FLAGS.models) if FLAGS.models else default_models(student, FLAGS.teacher)
     failures = []
     if FLAGS.benchmarks:
         benchmarks, failures = flagged_benchmarks()
     else:
-        adopt(student)
+        if student:
+            adopt(student)
+        elif not FLAGS["dataset"].present:
+            FLAGS.dataset = "sample"
         benchmarks = {"validation": StorePairs(open_store("validation"), most=FLAGS.validation_pictures)}
     for failure in failures:
         logging.error("%s", failure)
-    return words, benchmarks, failures, Path(FLAGS.output or student / "evaluation")
+    return words, benchmarks, failures, Path(FLAGS.output or (student or RUNS) / "evaluation")
+
+
+def _student():
+    """--student, or the newest; None where none was trained and the shipped networks stand in for it."""
+    try:
+        return Path(FLAGS.student) if FLAGS.student else newest_student()
+    except UserError:
+        if not weights.names():
+            raise
+        logging.info("nothing was trained here: the shipped networks are compared")
+        return None
 
 
 def _gates(words, benchmarks):

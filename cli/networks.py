@@ -3,13 +3,14 @@
 import subprocess
 from pathlib import Path
 
+import weights
 from errors import UserError
 
 RUNS = Path("runs")
 
 
 def find_weights(path, *, phase=None):
-    """The weight file that `path` means: the file itself, or of a run folder its result, or that of one phase.
+    """The weight file that `path` means: the file itself; of a run folder its result, or that of one phase; of a shipped network its weights.
 
     phase: "pixel" or "adversarial". Raises UserError when there is none.
     """
@@ -17,7 +18,7 @@ def find_weights(path, *, phase=None):
     if path.is_file():
         return path
     if not path.exists():
-        raise UserError(f"{path}: no such weight file or run folder")
+        return _shipped(path, phase)
     names = [f"{role}.{phase}.weights.h5" if phase else f"{role}.weights.h5" for role in ("student", "teacher")]
     for name in names:
         if (path / name).is_file():
@@ -27,12 +28,20 @@ def find_weights(path, *, phase=None):
     )
 
 
+def _shipped(name, phase):
+    both = weights.fidelity_and_perceptual(name) if phase else None
+    path = both[phase == "adversarial"] if both else weights.keras_file(name)
+    if path is None:
+        listed = f", nor a shipped network ({', '.join(weights.names())})" if weights.names() else ""
+        raise UserError(f"{name}: no such weight file or run folder{listed}")
+    return path
+
+
 def find_teacher(path, *, phase):
     """The teacher's weights from the end of that phase. Raises UserError that names the command which makes them."""
-    if not Path(path).exists():
-        raise UserError(
-            f"--teacher={path}: no such weight file or run folder; train one first: python train_teacher.py"
-        )
+    if not Path(path).exists() and not weights.keras_file(path):
+        shipped = " or ".join(["train one first: python train_teacher.py", *_shipped_teachers()])
+        raise UserError(f"--teacher={path}: no such weight file or run folder; {shipped}")
     try:
         return find_weights(path, phase=phase)
     except UserError as error:
@@ -40,6 +49,10 @@ def find_teacher(path, *, phase):
         raise UserError(
             f"--teacher={path}: holds no teacher.{phase}.weights.h5; run train_teacher.py {remedy}"
         ) from error
+
+
+def _shipped_teachers():
+    return [f"take the shipped one: --teacher={name}" for name in [weights.TEACHER] if weights.keras_file(name)]
 
 
 def find_discriminator(teacher):

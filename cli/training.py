@@ -10,6 +10,7 @@ import tensorflow as tf
 from absl import flags, logging
 
 import data
+import weights
 from cli.flags import FIXED, config
 from cli.networks import commit, find_weights
 from cli.pictures import open_source, open_store
@@ -66,7 +67,7 @@ def new_generator(name):
     sizes = {key: getattr(FLAGS, key) for key in arguments if getattr(FLAGS, key) is not None}
     model = build_generator(name, scale=FLAGS.scale, **sizes)
     if FLAGS.init:
-        load_into(model, find_weights(FLAGS.init))
+        load_into(model, weights.for_init(name) if FLAGS.init == "shipped" else find_weights(FLAGS.init))
     return model
 
 

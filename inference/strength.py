@@ -6,6 +6,7 @@ which was trained on from the first.
 
 from pathlib import Path
 
+import weights
 from errors import UserError
 
 # The phases of a run that end in fidelity to the original, the latest first.
@@ -14,8 +15,10 @@ PERCEPTUAL_PHASE = "adversarial"
 
 
 def phase_files(run):
-    """(fidelity, perceptual) weight files of a run folder. Raises UserError when it lacks one."""
+    """(fidelity, perceptual) weight files of a run folder or a shipped network. Raises UserError when it lacks one."""
     run = Path(run)
+    if not run.exists() and (files := weights.fidelity_and_perceptual(run)):
+        return files
     for role in ("student", "teacher"):
         perceptual = run / f"{role}.{PERCEPTUAL_PHASE}.weights.h5"
         for phase in FIDELITY_PHASES:
@@ -24,7 +27,7 @@ def phase_files(run):
                 return fidelity, perceptual
     raise UserError(
         f"--strength: {run} does not hold the weights of two phases (student.transfer.weights.h5 and "
-        "student.adversarial.weights.h5, say); it takes a run folder that went through both"
+        "student.adversarial.weights.h5, say); it takes a run folder that went through both, or a shipped network"
     )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+import weights
 from errors import UserError
 from inference.engines import KerasEngine, TFLiteEngine
 from inference.memory import fitting_tile
@@ -30,8 +31,8 @@ class Upscaler:
         """Build from a model, an engine or a path.
 
         model_or_path: a Keras generator; an engine (see inference.engines); or the path of a .weights.h5 file, of
-        a .tflite file, or of a run folder, which is searched for student.tflite, student.weights.h5 and
-        teacher.weights.h5, in this order.
+        a .tflite file, of a run folder, which is searched for student.tflite, student.weights.h5 and
+        teacher.weights.h5, in this order; or the name of a shipped network, such as compact_s (see weights/README.md).
         threads: of a TFLite network, all usable cores when None. (Keras networks use TensorFlow's own pool.)
         tile: LR pixels per tile side, without halo; when None as large as memory_mb, about what the process is to
         take in all, permits. It changes memory and speed, never the result.
@@ -112,11 +113,14 @@ def open_engine(model_or_path, *, threads=None, kind="auto"):
 
 
 def find_network(path, *, kind="auto"):
-    """The network that `path` means: the file or SavedModel folder itself, or the first of RUN_FILES in a run folder.
+    """The network that `path` means: the file or SavedModel folder itself, the first of RUN_FILES in a run folder, or a shipped network.
 
     Raises UserError when there is none.
     """
     path = Path(path)
+    if not path.exists():
+        shipped = (kind != "keras" and weights.tflite_file(path)) or (kind != "tflite" and weights.keras_file(path))
+        path = shipped or path
     if path.is_dir():
         if (path / "saved_model.pb").is_file():
             return path
@@ -127,7 +131,10 @@ def find_network(path, *, kind="auto"):
         listed = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
         raise UserError(f"{path}: a folder without {listed}")
     if not path.is_file():
-        raise UserError(f"{path}: no such file or folder; give a .tflite, .weights.h5 or .keras file, or a run folder")
+        listed = f", or a shipped network: {', '.join(weights.names())}" if weights.names() else ""
+        raise UserError(
+            f"{path}: no such file or folder; give a .tflite, .weights.h5 or .keras file, or a run folder{listed}"
+        )
     if path.suffix not in (".tflite", ".keras") and not path.name.endswith(".weights.h5"):
         raise UserError(f"{path}: not a network; give a .tflite, .weights.h5 or .keras file, or a run folder")
     if kind != "auto" and (path.suffix == ".tflite") != (kind == "tflite"):

@@ -1,0 +1,137 @@
+"""python -m release.results: what docs/results/report.json measured, told in README.md, weights/README.md and a card for each network.
+
+`make results` measures first. Only what stands between the markers of the two README files is replaced; the cards, weights/NAME.md, are written anew.
+"""
+
+import hashlib
+import json
+import re
+
+import weights
+from errors import UserError
+from evaluation.report import markdown_lines
+
+ROOT = weights.FOLDER.parent
+REPORT = ROOT / "docs" / "results" / "report.json"
+_BEGIN, _END = "<!-- make results: begin -->", "<!-- make results: end -->"
+
+_PURPOSES = {
+    False: "trained for fidelity: as close to the original as its size allows, a little soft",
+    True: "trained on for realism against a discriminator: sharper, and further from the original in dB",
+}
+_LIMITS = (
+    "Made for pictures that were reduced by bicubic interpolation and are otherwise clean; noise and JPEG blocks are enlarged with the rest. "
+    "Fine texture is guessed, text of a few pixels included: do not use it where a detail is evidence."
+)
+
+
+def main():
+    """Write the tables and the cards. Raises UserError where nothing was measured."""
+    if not REPORT.is_file():
+        raise UserError(f"{REPORT}: measure first: make results")
+    report = json.loads(REPORT.read_text())
+    table = "\n".join(
+        [
+            *table_of(report),
+            "",
+            f"{report['protocol']}; LPIPS v0.1, SqueezeNet 1.1, lower is better. {report['latency_protocol']}.",
+        ]
+    )
+    for path in (ROOT / "README.md", weights.FOLDER / "README.md"):
+        path.write_text(replaced(path.read_text(), table, path))
+    for name in weights.names():
+        (weights.FOLDER / f"{name}.md").write_text(card(name, report))
+
+
+def table_of(report):
+    """The models of a report.json as lines of Markdown: size, quality on each benchmark, speed, and ratio to the report's baseline."""
+    models = report["models"]
+    benchmarks = list(next(iter(models.values()))["benchmarks"])
+    base = report["baseline"]
+    header = [
+        "network",
+        "parameters",
+        "file",
+        *(f"{name}: PSNR / SSIM / LPIPS" for name in benchmarks),
+        "ms",
+        f"faster than {base}",
+    ]
+    rows = []
+    for name, model in models.items():
+        ratio = model["ratios"].get("median_ms")
+        rows.append(
+            [
+                name,
+                f"{model['parameters']:,}" if model["parameters"] else "",
+                f"{model['file_size'] / 1000:.0f} kB" if model["file_size"] else "",
+                *(quality(model["benchmarks"][benchmark]) for benchmark in benchmarks),
+                f"{model['latency']['median_ms']:.1f}" if model["latency"] else "",
+                f"{1 / ratio:.3g}×" if ratio and name != base else "",
+            ]
+        )
+    return markdown_lines(header, rows)
+
+
+def quality(score):
+    """PSNR in dB, SSIM and, where it was measured, LPIPS."""
+    return f"{score['psnr']:.2f} / {score['ssim']:.4f}" + (f" / {score['lpips']:.3f}" if score["lpips"] else "")
+
+
+def replaced(text, table, path):
+    """The text with `table` between its markers. Raises UserError naming the file where it has none."""
+    pattern = re.compile(f"{re.escape(_BEGIN)}.*?{re.escape(_END)}", re.DOTALL)
+    if not pattern.search(text):
+        raise UserError(f"{path}: has no line {_BEGIN!r}, the place of the table")
+    return pattern.sub(lambda _: f"{_BEGIN}\n{table}\n{_END}", text)
+
+
+def card(name, report):
+    """The model card of a shipped network, Markdown."""
+    description = json.loads((weights.FOLDER / f"{name}.json").read_text())
+    origin = description["origin"]
+    files = sorted(path for path in weights.FOLDER.glob(f"{name}.*") if path.suffix in (".h5", ".tflite"))
+    lines = [f"# {name}", "", f"{description['network']} {description['config']}: {description['parameters']:,} parameters, ×{description['scale']}, "
+             f"{_PURPOSES[name.endswith(weights.PERCEPTUAL)]}.", ""]  # fmt: skip
+    lines += ["## Training", "", *_training(origin)]
+    int8 = weights.FOLDER / f"{name}.int8.json"
+    if int8.is_file():
+        lines += [
+            "",
+            "The integer file comes from quantisation-aware distillation:",
+            "",
+            *_training(json.loads(int8.read_text())["origin"]),
+        ]
+    lines += ["", "## Figures", "", *_figures(name, report), "", f"{report['protocol']}.", ""]
+    lines += ["## Limits", "", _LIMITS, "", "## Files", ""]
+    lines += [
+        f"- `{path.name}`: {path.stat().st_size:,} bytes, sha-256 `{hashlib.sha256(path.read_bytes()).hexdigest()}`"
+        for path in files
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _training(origin):
+    steps = ", ".join(f"{count:,} ({phase})" for phase, count in origin["steps"].items())
+    validation = "; ".join(
+        f"{phase} " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        for phase, metrics in origin["validation"].items()
+    )
+    return [
+        f"`{origin['command']} --hr_dir=PHOTOGRAPHS --valid_dir=OTHERS`, at commit {origin['commit']}.",
+        "",
+        f"- steps: {steps}; seed {origin['seed']}; {origin['hours']} hours on one core of a busy server CPU; finished {origin['finished'][:10]}",
+        "- pictures: the 511 photographs that weights/README.md describes, with their licences",
+        f"- validation on 41 others: {validation} ({origin['protocol']})",
+    ]
+
+
+def _figures(name, report):
+    for row, model in report["models"].items():
+        if row.split(".")[0] == name:
+            scores = "; ".join(f"{benchmark} {quality(score)}" for benchmark, score in model["benchmarks"].items())
+            speed = f"; {model['latency']['median_ms']:.1f} ms" if model["latency"] else ""
+            yield f"- `{row}`: {scores}{speed}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""The trained networks that come with the repository, by name.
+
+compact_s is the network trained for fidelity to the original, compact_s_perceptual the same network trained on for realism. `.weights.h5` files
+hold a network for Keras, `.tflite` files for devices; compact_s.int8 is the integer file. weights/README.md lists what there is and how good it is.
+"""
+
+from pathlib import Path
+
+from errors import UserError
+
+FOLDER = Path(__file__).parent
+PERCEPTUAL = "_perceptual"
+
+# What enlarges a picture where nobody says what should.
+DEFAULT = "compact_m_perceptual"
+
+# The network that taught the others.
+TEACHER = "edsr_8x64"
+
+_KERAS, _TFLITE = ".weights.h5", ".tflite"
+
+
+def names():
+    """The shipped networks, in alphabetical order."""
+    return sorted(path.name.removesuffix(_KERAS) for path in FOLDER.glob(f"*{_KERAS}"))
+
+
+def keras_file(name):
+    """NAME.weights.h5 of a shipped network, None where there is no such network."""
+    return _file(name, _KERAS)
+
+
+def tflite_file(name):
+    """NAME.tflite of a shipped network, also for a name such as compact_s.int8; None where there is no such file."""
+    return _file(name, _TFLITE)
+
+
+def fidelity_and_perceptual(name):
+    """The .weights.h5 files of both trainings of the network that `name`, with or without _perceptual, means; None without both."""
+    name = str(name).removesuffix(PERCEPTUAL)
+    files = keras_file(name), keras_file(name + PERCEPTUAL)
+    return files if all(files) else None
+
+
+def for_init(name):
+    """The .weights.h5 file that --init=shipped means for the network `name`. Raises UserError that lists the networks which have one."""
+    path = keras_file(name)
+    if path is None:
+        raise UserError(f"--init=shipped: there are no weights of {name}; there are those of {', '.join(names())}")
+    return path
+
+
+def _file(name, suffix):
+    path = FOLDER / f"{name}{suffix}"
+    if path.parent != FOLDER or not path.is_file():
+        return None
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
