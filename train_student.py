@@ -5,15 +5,15 @@ Writes runs/student/student.weights.h5, which export_tflite.py, evaluate.py and 
 
 from absl import flags
 
-from cli import app
+from cli import app, training_flags
 from cli import flags as common
 
 FLAGS = flags.FLAGS
 
 common.define_network("student", default="compact_s")
 common.define_pictures()
-common.define_training(steps=100_000, learning_rate=5e-4, batch_size=16, patch_size=24)
-common.define_losses(adversarial_steps=0)
+training_flags.define_training(steps=100_000, learning_rate=5e-4, batch_size=16, patch_size=24)
+training_flags.define_losses(adversarial_steps=0)
 common.define_run(run_dir="runs/student")
 _GROUP = app.GROUP + "Latency budget"
 flags.DEFINE_float(

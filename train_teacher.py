@@ -5,7 +5,7 @@ Writes runs/teacher/teacher.pixel.weights.h5 and runs/teacher/teacher.adversaria
 
 from absl import flags
 
-from cli import app
+from cli import app, training_flags
 from cli import flags as common
 from errors import UserError
 
@@ -21,8 +21,8 @@ def _is_fraction(word):
 
 common.define_network("teacher", default="srresnet")
 common.define_pictures()
-common.define_training(steps=100_000, learning_rate=1e-4, batch_size=16, patch_size=24)
-common.define_losses(adversarial_steps=50_000)
+training_flags.define_training(steps=100_000, learning_rate=1e-4, batch_size=16, patch_size=24)
+training_flags.define_losses(adversarial_steps=50_000)
 common.define_run(run_dir="runs/teacher")
 flags.DEFINE_list(
     "interpolate_alpha",

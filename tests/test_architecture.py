@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli import flags as common
+from cli import training_flags
 from data import DATASETS, DEGRADATIONS
 from export import QUANTIZATIONS
 from losses.adversarial import ADVERSARIAL_LOSSES
@@ -81,15 +82,15 @@ def test_flags_are_read_in_commands_and_cli_only():
 
 def test_flag_choices_are_what_the_code_holds():
     assert list(GENERATORS) == common.GENERATOR_NAMES
-    assert list(DISCRIMINATORS) == common.DISCRIMINATOR_NAMES
+    assert list(DISCRIMINATORS) == training_flags.DISCRIMINATOR_NAMES
     assert list(DATASETS) == common.DATASET_NAMES == list(common.DATASET_FLAGS)
     assert list(DEGRADATIONS) == common.DEGRADATION_NAMES
     assert list(METHODS) == METHOD_NAMES
-    assert list(PIXEL_LOSSES) == common.PIXEL_LOSS_NAMES
-    assert list(ADVERSARIAL_LOSSES) == common.ADVERSARIAL_LOSS_NAMES
+    assert list(PIXEL_LOSSES) == training_flags.PIXEL_LOSS_NAMES
+    assert list(ADVERSARIAL_LOSSES) == training_flags.ADVERSARIAL_LOSS_NAMES
     assert list(QUANTIZATIONS) == common.QUANTIZATION_NAMES
-    assert list(STRATEGIES) == common.STRATEGY_NAMES
-    assert list(SCHEDULES) == common.SCHEDULE_NAMES
+    assert list(STRATEGIES) == training_flags.STRATEGY_NAMES
+    assert list(SCHEDULES) == training_flags.SCHEDULE_NAMES
 
 
 def test_vgg19_layers_are_all_sixteen():

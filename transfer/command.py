@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from cli import app
+from cli import app, training_flags
 from cli import flags as common
 
 FLAGS = flags.FLAGS
@@ -62,11 +62,11 @@ def main(method=None):
         "Whom the quantised student imitates with --qat: its own float self, or the teacher.",
         module_name=group,
     )
-    common.define_teacher_cache()
+    training_flags.define_teacher_cache()
     common.define_network("student", default="compact_s")
     common.define_pictures()
-    common.define_training(steps=100_000, learning_rate=5e-4, batch_size=16, patch_size=24)
-    common.define_losses(adversarial_steps=20_000)
+    training_flags.define_training(steps=100_000, learning_rate=5e-4, batch_size=16, patch_size=24)
+    training_flags.define_losses(adversarial_steps=20_000)
     common.define_run(run_dir=None)
     app.run(lambda: (quantise if FLAGS.qat else distill)(method or FLAGS.method), description=DESCRIPTION)
 
