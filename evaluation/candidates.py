@@ -10,6 +10,7 @@ from data.bicubic import upscale
 from data.images import list_images, read_rgb
 from errors import UserError
 from evaluation.pairs import find_picture
+from inference.pixels import to_uint8
 
 
 @dataclass
@@ -43,7 +44,7 @@ class BicubicEngine:
 
     def __call__(self, lr):
         """Upscale lr (1, h, w, 3) float32 in [0, 1], taken as 8 bits -> (1, s*h, s*w, 3) float32, steps of 1/255."""
-        sr = upscale(np.floor(lr[0] * 255 + 0.5).astype(np.uint8), self.scale)
+        sr = upscale(to_uint8(lr[0]), self.scale)
         return sr[None].astype(np.float32) / np.float32(255)
 
 

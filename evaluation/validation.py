@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from data.bicubic import upscale
 from evaluation.metrics import psnr, ssim
+from inference.pixels import to_uint8
 
 
 class Validator:
@@ -42,7 +43,8 @@ class Validator:
     def _upscale(self, model, most=None):
         """8-bit outputs for the crops."""
         return [
-            _to_uint8(model(tf.constant(lr[None] / np.float32(255.0)), training=False)) for lr, _ in self.crops[:most]
+            to_uint8(model(tf.constant(lr[None] / np.float32(255.0)), training=False)[0].numpy())
+            for lr, _ in self.crops[:most]
         ]
 
 
@@ -53,7 +55,3 @@ def _middle(lr, hr, size, scale):
     lr = lr[top : top + size, left : left + size]
     hr = hr[top * scale : (top + lr.shape[0]) * scale, left * scale : (left + lr.shape[1]) * scale]
     return np.array(lr), np.array(hr)
-
-
-def _to_uint8(sr):
-    return np.floor(np.clip(sr[0].numpy(), 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)

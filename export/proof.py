@@ -11,6 +11,7 @@ from evaluation.latency import measure
 from evaluation.metrics import psnr
 from export.graph import float_operations, operations, outside_xnnpack
 from inference.engines import KerasEngine, TFLiteEngine
+from inference.pixels import to_uint8
 
 # Run in a process of its own: the growth of its peak memory is the file's doing. VmHWM, because a process inherits ru_maxrss from its parent.
 _MEMORY_PROGRAM = """
@@ -73,7 +74,7 @@ def prove(path, model, pairs, *, height=180, width=320):
         lr, hr = _middle(lr, file.fixed_size), _middle(hr, file.fixed_size, model.scale)
         outputs = [engine(lr[None] / np.float32(255.0))[0] for engine in (file, keras)]
         differences.append(np.abs(outputs[0] - outputs[1]))
-        ours, theirs = (psnr(hr, _to_uint8(sr), border=model.scale) for sr in outputs)
+        ours, theirs = (psnr(hr, to_uint8(sr), border=model.scale) for sr in outputs)
         scores.append(ours)
         drops.append(theirs - ours)
     content = path.read_bytes()
@@ -115,7 +116,3 @@ def _middle(picture, size, scale=1):
     # In whole low-resolution pixels, so that lr and hr keep showing the same.
     top, left = ((have - side) // scale // 2 * scale for side, have in zip(size, picture.shape, strict=False))
     return picture[top : top + size[0], left : left + size[1]]
-
-
-def _to_uint8(sr):
-    return np.floor(sr * 255.0 + 0.5).astype(np.uint8)

@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 from data.bicubic import bicubic_resize
+from inference.pixels import to_uint8
 from inference.reading import read_picture
 from inference.writing import replacing
 
@@ -54,7 +55,7 @@ def _shown(picture):
     if picture.alpha is not None:
         alpha = (picture.alpha.astype(np.float32) / most)[..., None]
         shown = shown * alpha + 1 - alpha
-    return (shown * 255 + 0.5).astype(np.uint8)
+    return to_uint8(shown)
 
 
 def _thumbnail(pixels, side):

@@ -7,6 +7,8 @@ clipped to [0, 1], with the attributes
     receptive_field   int, how many LR pixels to each side an output pixel can depend on: the halo of exact tiling
     fixed_size        None where any h, w will do, else the one (h, w) that the engine accepts
     bytes_per_pixel   (not of all) about how much memory a run takes for each LR pixel
+    takes_uint8       (not of all) whether lr may also be uint8 in [0, 255], and sr is then the same: what an 8-bit
+                      network computes with, spared the way over floats
 
 TensorFlow and LiteRT are imported by the engine that needs them, so that each is usable where the other is not
 installed.
@@ -86,6 +88,7 @@ class TFLiteEngine:
         self._input, self._output = self._check_tensors()
         self.fixed_size = self._find_fixed_size()
         self._shape = None
+        self.takes_uint8 = _holds_pixels(self._input) and _holds_pixels(self._output)
         self.scale = self._find_scale()
         self.sidecar = _read_sidecar(self.path.with_suffix(".json"), scale=self.scale)
 
@@ -100,7 +103,7 @@ class TFLiteEngine:
 
     @cached_property
     def bytes_per_pixel(self):
-        """Three of the widest layers, and the output twice.
+        """Three of the widest layers, and the output twice, of float32 where that is the way.
 
         The file does not say at which resolution a layer works. Where the last one is no depth-to-space from LR, some
         are taken to work at SR, on a quarter of the channels that a sub-pixel convolution has.
@@ -112,26 +115,29 @@ class TFLiteEngine:
         widest = max(channels)
         if 3 * self.scale**2 not in channels:
             widest *= max(1, self.scale**2 // 4)
-        return 12 * widest + 24 * self.scale**2
+        size = 1 if self._input["dtype"] != np.float32 else 4
+        return 3 * size * widest + (6 if self.takes_uint8 else 24) * self.scale**2
 
     def __call__(self, lr):
-        """Upscale lr (1, h, w, 3) float32 in [0, 1] -> (1, s*h, s*w, 3) float32 in [0, 1].
+        """Upscale lr (1, h, w, 3) float32 in [0, 1] -> (1, s*h, s*w, 3) float32 in [0, 1]; with takes_uint8 also uint8 to uint8.
 
         Raises UserError when the size is not the file's fixed one, or when the runtime fails (out of memory, for one).
         """
-        lr = np.asarray(lr, np.float32)
+        as_it_is = self.takes_uint8 and getattr(lr, "dtype", None) == np.uint8
+        lr = lr if as_it_is else np.asarray(lr, np.float32)
         try:
             if lr.shape != self._shape:  # allocation costs as much as a small picture: only when the shape changes
                 self._allocate(lr.shape)
-            self._interpreter.set_tensor(self._input["index"], _quantise(lr, self._input))
+            self._interpreter.set_tensor(self._input["index"], lr if as_it_is else _quantise(lr, self._input))
             self._interpreter.invoke()
-            sr = _dequantise(self._interpreter.get_tensor(self._output["index"]), self._output)
+            sr = self._interpreter.get_tensor(self._output["index"])
+            sr = sr if as_it_is else _dequantise(sr, self._output)
         except (ValueError, RuntimeError, MemoryError) as error:
             self._shape = None
             raise UserError(
                 f"{self.path}: cannot run on a picture of {lr.shape[2]}x{lr.shape[1]}: {_line(error)}"
             ) from error
-        return np.clip(sr, 0.0, 1.0, out=sr)
+        return sr if as_it_is else np.clip(sr, 0.0, 1.0, out=sr)
 
     def _allocate(self, shape):
         self._shape = None
@@ -215,6 +221,12 @@ def _read_sidecar(path, *, scale):
     if not isinstance(receptive_field, int) or receptive_field < 0:
         raise UserError(f"{path}: receptive_field {receptive_field!r} is not a number of pixels")
     return sidecar
+
+
+def _holds_pixels(tensor):
+    """Whether a tensor's numbers are 8-bit pixels as files have them: uint8, in steps of 1/255 from 0."""
+    step, zero_point = tensor["quantization"]
+    return tensor["dtype"] == np.uint8 and zero_point == 0 and abs(255 * step - 1) < 1e-5
 
 
 def _quantise(pixels, tensor):

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from errors import UserError
+from inference.pixels import as_float
 
 
 class Span(NamedTuple):
@@ -26,19 +27,18 @@ class Span(NamedTuple):
     last: int
 
 
-def iter_strips(engine, lr, *, tile=None, convert=None):
-    """Upscale from top to bottom, a strip at a time.
+def iter_windows(engine, lr, *, tile=None):
+    """Upscale window by window, from left to right and from top to bottom.
 
     engine: see inference.engines. lr (h, w, 3), float in [0, 1], or an unsigned integer type whose full range
     means [0, 1] (it is converted window by window: a large picture never exists as a whole in float32). tile: LR
     pixels that each window adds to the result along each axis, halo not counted; None takes the whole picture in
-    one window; a pair gives rows and columns. Ignored by an engine of fixed size. convert: what is done to each
-    window's result, (rows, columns, 3) float32, pixel by pixel: so that a strip need not be as large as its float32.
+    one window; a pair gives rows and columns. Ignored by an engine of fixed size.
 
-    Yields (top, strip): strip (rows, s*w, 3) float32 in [0, 1], or what `convert` makes of it, top the SR row where it
-    begins. Strips follow each other without gap.
+    Yields (rows, columns, sr): two slices of the result, and what stands there, (rows, columns, 3) float32 in [0, 1],
+    or uint8 from an engine that takes uint8 where lr is that. No two overlap, and all together leave nothing out.
 
-    Equality: the strips put together equal `engine` run on the whole picture. The one exception is an engine of fixed
+    Equality: put together they equal `engine` run on the whole picture. The one exception is an engine of fixed
     size given a smaller picture: it is continued by reflection below and to the right, and the result is exact
     only further than the receptive field from the borders that were continued.
 
@@ -54,28 +54,38 @@ def iter_strips(engine, lr, *, tile=None, convert=None):
         window_height, window_width = engine.fixed_size
         rows = plan_fixed_axis(height, halo=halo, window=window_height)
         columns = plan_fixed_axis(width, halo=halo, window=window_width)
+    as_it_is = lr.dtype == np.uint8 and getattr(engine, "takes_uint8", False)
     for row in rows:
-        strip = None
         for column in columns:
             window = lr[row.start : row.start + window_height, column.start : column.start + window_width]
-            window = _continue_to(as_float(window), height=window_height, width=window_width)
-            sr = engine(window[None])[0][_own(row, scale), _own(column, scale)]
-            sr = sr if convert is None else convert(sr)
-            if len(columns) == 1:
-                strip = sr  # nothing to put together: spares a copy of the whole result
-                break
-            if strip is None:
-                strip = np.empty((sr.shape[0], width * scale, *sr.shape[2:]), sr.dtype)
-            strip[:, column.first * scale : column.last * scale] = sr
-        yield row.first * scale, strip
+            window = window if as_it_is else as_float(window)
+            sr = engine(_continue_to(window, height=window_height, width=window_width)[None])[0]
+            yield _place_of(row, scale), _place_of(column, scale), sr[_own(row, scale), _own(column, scale)]
+
+
+def iter_strips(engine, lr, *, tile=None, channels=(3,), dtype=np.float32, store=np.copyto):
+    """The windows of `iter_windows` put together to strips, from top to bottom.
+
+    channels, dtype: of the strips, and store: called as `store(part_of_a_strip, sr)`; so that a strip need not be as large
+    as its float32.
+
+    Yields (top, strip): strip (rows, s*w, *channels), top the SR row where it begins. Strips follow each other without gap.
+    """
+    width = lr.shape[1] * engine.scale
+    for rows, columns, sr in iter_windows(engine, lr, tile=tile):
+        if columns.start == 0:
+            strip = np.empty((rows.stop - rows.start, width, *channels), dtype)
+        store(strip[:, columns], sr)
+        if columns.stop == width:
+            yield rows.start, strip
 
 
 def upscale_tiled(engine, lr, *, tile=None):
-    """The strips of `iter_strips` in one picture: lr (h, w, 3) -> (s*h, s*w, 3) float32 in [0, 1]."""
+    """The windows of `iter_windows` in one picture: lr (h, w, 3) -> (s*h, s*w, 3) float32 in [0, 1]."""
     height, width = lr.shape[:2]
     sr = np.empty((height * engine.scale, width * engine.scale, 3), np.float32)
-    for top, strip in iter_strips(engine, lr, tile=tile):
-        sr[top : top + len(strip)] = strip
+    for rows, columns, window in iter_windows(engine, lr, tile=tile):
+        sr[rows, columns] = as_float(window)
     return sr
 
 
@@ -107,13 +117,6 @@ def plan_fixed_axis(length, *, halo, window):
     return _place(length, window=window, halo=halo)
 
 
-def as_float(pixels):
-    """Convert pixels to float32: floats of any width as they are, unsigned integers from their full range to [0, 1]."""
-    if np.issubdtype(pixels.dtype, np.unsignedinteger):
-        return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
-    return pixels.astype(np.float32, copy=False)
-
-
 def _place(length, *, window, halo):
     """Windows from left to right at equal steps, the last one moved back to end with the picture."""
     step = window - 2 * halo
@@ -121,6 +124,10 @@ def _place(length, *, window, halo):
     starts = [min(index * step, length - window) for index in range(count)]
     firsts = [0] + [start + halo for start in starts[1:]]
     return [Span(*span) for span in zip(starts, firsts, firsts[1:] + [length], strict=True)]
+
+
+def _place_of(span, scale):
+    return slice(span.first * scale, span.last * scale)
 
 
 def _own(span, scale):

@@ -8,17 +8,12 @@ import weights
 from errors import UserError
 from inference.engines import KerasEngine, TFLiteEngine
 from inference.memory import fitting_tile
+from inference.pixels import as_float, store
 from inference.saved_models import SavedModelEngine, open_keras_file
-from inference.tiling import as_float, iter_strips
+from inference.tiling import iter_strips, iter_windows
 
 # What a run folder may hold, the fastest first.
 RUN_FILES = ("student.tflite", "student.weights.h5", "teacher.weights.h5")
-
-# BT.601 luma, full range. The sum is 1: a grey picture that stays grey keeps its values.
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-
-# Rows converted to the picture's type in one go: few enough to stay in the processor's cache.
-_ROWS_AT_A_TIME = 32
 
 # How far outside [0, 1] a float picture may be: rounding of a resize or a colour transform, not another unit.
 _RANGE_TOLERANCE = 0.01
@@ -60,10 +55,9 @@ class Upscaler:
         picture = np.asarray(picture)
         _check_picture(picture)
         sr = np.empty((picture.shape[0] * self.scale, picture.shape[1] * self.scale, *picture.shape[2:]), picture.dtype)
-        top = 0
-        for strip in self.iter_strips(picture):
-            sr[top : top + len(strip)] = strip
-            top += len(strip)
+        tile = self.tile or self.choose_tile(picture)
+        for rows, columns, window in iter_windows(self.engine, _as_input(picture), tile=tile):
+            store(sr[rows, columns], window)
         return sr
 
     def iter_strips(self, picture, *, tile=None):
@@ -74,17 +68,8 @@ class Upscaler:
         picture = np.asarray(picture)
         _check_picture(picture)
         tile = tile or self.tile or self.choose_tile(picture)
-        lr = picture if picture.ndim == 3 else np.broadcast_to(picture[..., None], (*picture.shape, 3))
-        if np.issubdtype(lr.dtype, np.floating):
-            lr = np.clip(as_float(lr), 0.0, 1.0)
-
-        def convert(sr):
-            converted = np.empty((*sr.shape[:2], *picture.shape[2:]), picture.dtype)
-            for first in range(0, len(sr), _ROWS_AT_A_TIME):
-                _store(sr[first : first + _ROWS_AT_A_TIME], converted[first : first + _ROWS_AT_A_TIME])
-            return converted
-
-        for _, strip in iter_strips(self.engine, lr, tile=tile, convert=convert):
+        made = {"channels": picture.shape[2:], "dtype": picture.dtype, "store": store}
+        for _, strip in iter_strips(self.engine, _as_input(picture), tile=tile, **made):
             yield strip
 
     def choose_tile(self, picture, *, channels=None):
@@ -157,16 +142,7 @@ def _check_picture(picture):
         raise UserError(f"a float picture with values from {low:g} to {high:g}: must be in [0, 1]")
 
 
-def _store(rows, target):
-    """Write rows (n, w, 3) float32 in [0, 1] into target, (n, w, 3) or (n, w) grey, as target's type.
-
-    Integers span their full range and are rounded half up, as MATLAB rounds. Raises UserError on NaN.
-    """
-    if target.ndim == 2:
-        rows = np.minimum(rows @ _LUMA, 1.0)  # the weights can add up to a rounding error more than 1
-    if np.isnan(rows.sum()):  # one NaN makes the sum NaN; stored as an integer it would be a silent black
-        raise UserError("the network's output holds NaN: its weights are damaged or its training diverged")
-    if np.issubdtype(target.dtype, np.integer):
-        rows = rows * np.float32(np.iinfo(target.dtype).max)
-        rows += np.float32(0.5)  # what assignment then cuts off is the fraction
-    np.copyto(target, rows, casting="unsafe")
+def _as_input(picture):
+    """(H, W, 3) of a picture that was checked; floats within [0, 1]."""
+    lr = picture if picture.ndim == 3 else np.broadcast_to(picture[..., None], (*picture.shape, 3))
+    return np.clip(as_float(lr), 0.0, 1.0) if np.issubdtype(lr.dtype, np.floating) else lr

@@ -7,7 +7,10 @@ import pytest
 import tensorflow as tf
 
 from errors import UserError
+from export import convert
+from inference import Upscaler
 from inference.engines import DEFAULT_RECEPTIVE_FIELD, KerasEngine, TFLiteEngine
+from models import build_generator
 
 
 def noise(height, width, seed=0):
@@ -111,3 +114,40 @@ def test_network_of_another_kind_is_refused(tmp_path):
     path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "saved")).convert())
     with pytest.raises(UserError, match="classifier.tflite: its inputs have shape"):
         TFLiteEngine(path)
+
+
+@pytest.fixture(scope="module")
+def eight_bits(tmp_path_factory):
+    """A student in integers, whose file takes and gives pixels as files have them."""
+    keras.utils.set_random_seed(5)
+    student = build_generator("compact_xs", depth=1, width=8)
+    black_white_noise = [np.zeros((1, 16, 16, 3), np.float32), np.ones((1, 16, 16, 3), np.float32), noise(16, 16)]
+    path = tmp_path_factory.mktemp("eight") / "student.int8.tflite"
+    path.write_bytes(convert(student, quantize="int8", calibration=black_white_noise))
+    path.with_suffix(".json").write_text(json.dumps({"scale": 4, "receptive_field": student.receptive_field}))
+    return path
+
+
+@pytest.mark.parametrize("size", [(1, 1), (30, 41)])
+def test_pixels_go_through_an_eight_bit_network_as_they_are(eight_bits, size):
+    """By way of floats, as without takes_uint8, the same bytes come out."""
+    engine = TFLiteEngine(eight_bits, threads=1)
+    assert engine.takes_uint8
+    lr = np.random.default_rng(6).integers(0, 256, (1, *size, 3), np.uint8)
+    by_floats = engine(lr / np.float32(255))
+    assert by_floats.dtype == np.float32 and engine(lr).dtype == np.uint8
+    np.testing.assert_array_equal(engine(lr), np.floor(by_floats * 255 + 0.5))
+
+
+@pytest.mark.parametrize("shape", [(30, 41, 3), (30, 41)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_the_upscaler_gives_the_same_with_and_without_floats(eight_bits, shape, dtype):
+    direct, by_floats = (Upscaler(TFLiteEngine(eight_bits, threads=1), tile=11) for _ in range(2))
+    by_floats.engine.takes_uint8 = False
+    picture = np.random.default_rng(7).integers(0, np.iinfo(dtype).max, shape, dtype)
+    np.testing.assert_array_equal(direct.upscale(picture), by_floats.upscale(picture))
+    np.testing.assert_array_equal(np.concatenate(list(direct.iter_strips(picture))), direct.upscale(picture))
+
+
+def test_a_file_in_floats_takes_none(exported):
+    assert not TFLiteEngine(exported["dynamic"]).takes_uint8
