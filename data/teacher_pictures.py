@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from absl import logging
 from tqdm import tqdm
 
 from data.images import IMAGE_SUFFIXES, list_images, read_rgb
@@ -97,7 +98,10 @@ def _build(store, upscale, folder, shapes, dtype):
         temporary = Path(tempfile.mkdtemp(prefix=f".building-{folder.name[:20]}-", dir=folder.parent))
         temporary.chmod(0o755)
         with open(temporary / f"sr.{dtype}", "wb") as file:
-            for i in tqdm(range(len(store)), desc="the teacher's pictures", unit="", file=sys.stderr):
+            quiet = not sys.stderr.isatty()
+            if quiet:
+                logging.info("making the teacher's pictures: %d", len(store))
+            for i in tqdm(range(len(store)), "the teacher's pictures", unit="", file=sys.stderr, disable=quiet):
                 picture = _as(upscale(store.lr(i)), dtype)
                 if picture.shape != (*shapes[i], 3):
                     raise ValueError(f"{store.names[i]}: the teacher gave {picture.shape}, not {(*shapes[i], 3)}")

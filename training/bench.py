@@ -1,83 +1,82 @@
-"""python -m training.bench: what the loop adds to the bare computation, and what each switch gains, as ratios measured in one run.
+"""What training adds to the bare computation, and what each switch gains, as ratios measured in one run."""
 
-Everything is measured interleaved, a few updates of each in turn, because a machine's speed wanders; the medians of the turns are compared. The
-networks here are plain stand-ins of the sizes of `compact_s` and of an SRResNet teacher: training knows no network by name.
-Prints a table, and JSON with --output.
-"""
-
-import argparse
 import json
+import os
 import platform
 import resource
+import subprocess
+import sys
+import tempfile
 import time
 from datetime import date
+from pathlib import Path
 
-import keras
-import numpy as np
-import tensorflow as tf
-from keras import layers, ops
+from absl import flags
 
-from training.average import MovingAverage
-from training.interval import Interval
-from training.optimizers import make_optimizer, make_schedule
-from training.steps import PixelStep
-from training.update import Update
-from training.updates import apply_gradients
+from cli import app, define
+from cli import flags as common
+from errors import UserError
 
-_SCALE = 4
+FLAGS = flags.FLAGS
 
+DESCRIPTION = """Measure training: the loop against the bare step, waiting for data, a cached against a live teacher, precision, start-up, memory.
 
-def plain_network(*, depth, width, policy="float32"):
-    """3×3 convolutions and depth-to-space: (B, h, w, 3) to (B, 4h, 4w, 3), float32."""
-    x = lr = keras.Input((None, None, 3))
-    for _ in range(depth + 1):
-        x = layers.Conv2D(width, 3, padding="same", activation="relu", dtype=policy)(x)
-    x = layers.Conv2D(3 * _SCALE**2, 3, padding="same", dtype=policy)(x)
-    return keras.Model(lr, ops.depth_to_space(ops.cast(x, "float32"), _SCALE))
+The student is compact_s, the live teacher srresnet, the batches those of a real run on the pictures of the flags (seven photographs by default).
+The loop takes turns with everything that it is compared with, because a machine's speed wanders; medians of the turns are compared.
+
+    python -m training.bench --dataset=folder --hr_dir=photos"""
+
+_ROOT = Path(__file__).parent.parent
+_STUDENT = "compact_s"
+_TEACHER = "srresnet"
+_TEACHER_PICTURES = 8  # made for the run from cached pictures
 
 
-class ImitationStep:
-    """Half L1 to the original, half to the teacher's picture, from the batch or from a teacher that runs."""
-
-    def __init__(self, *, generator, optimizer, teacher=None):
-        self.generator, self.optimizer, self.teacher = generator, optimizer, teacher
-        self.state = {"generator": generator, "optimizer": optimizer}
-
-    def __call__(self, lr, hr, sr_teacher=None):
-        if self.teacher is not None:
-            sr_teacher = self.teacher(lr, training=False)
-        with tf.GradientTape() as tape:
-            sr = self.generator(lr, training=True)
-            loss = 0.5 * ops.mean(ops.abs(hr - sr)) + 0.5 * ops.mean(ops.abs(sr_teacher - sr))
-            scaled = self.optimizer.scale_loss(loss)
-        apply_gradients(self.optimizer, tape, scaled, self.generator)
-        return {"loss": loss}
+def _define():
+    group = "Bench"
+    define.integer(group, "batch_size", 16, "Crops per update.", 1)
+    define.integer(group, "patch_size", 48, "Side of the low-resolution crop, in pixels.", 8)
+    define.integer(group, "turns", 7, "Turns of each contender.", 1)
+    define.integer(group, "updates", 20, "Updates of the loop in a turn.", 1)
+    define.boolean(group, "jit_compile", False, "Measure XLA too.")
+    define.string(group, "output", None, "JSON file for the figures.")
+    common.define_pictures()
+    FLAGS.set_default("dataset", "sample")
 
 
 def _optimizer(model, policy="float32"):
-    schedule = make_schedule("cosine", learning_rate=1e-4, steps=1000)
+    from training.optimizers import make_optimizer, make_schedule
+
+    schedule = make_schedule("cosine", learning_rate=5e-4, steps=100_000)
     return make_optimizer(model, schedule=schedule, loss_scaling=policy == "mixed_float16")
 
 
-def _update(policy="float32", *, jit_compile=False, step=PixelStep, **arguments):
-    model = plain_network(depth=8, width=32, policy=policy)
-    average = keras.models.clone_model(model)
-    if step is PixelStep:
-        arguments["pixel_loss"] = lambda hr, sr: ops.mean(ops.abs(hr - sr))
-    step = step(generator=model, optimizer=_optimizer(model, policy), **arguments)
-    return Update(step, MovingAverage(model=model, average=average, decay=0.999), jit_compile=jit_compile)
+def _student(policy="float32"):
+    import keras
+
+    from models import build_generator
+
+    keras.config.set_dtype_policy(policy)
+    model = build_generator(_STUDENT, scale=FLAGS.scale)
+    keras.config.set_dtype_policy("float32")
+    return model
 
 
-def _bare():
-    """The least that training costs: gradients and Keras' own Adam, on a fixed batch."""
-    model = plain_network(depth=8, width=32)
-    optimizer = keras.optimizers.Adam(1e-4)
+def bare_step():
+    """The least that training costs: gradients and Keras' own Adam, as one compiled function `f(lr, hr)`."""
+    import keras
+    import tensorflow as tf
+
+    from losses.pixel import mae_loss
+
+    model = _student()
+    optimizer = keras.optimizers.Adam(5e-4)
     optimizer.build(model.trainable_variables)
 
     @tf.function
     def step(lr, hr):
         with tf.GradientTape() as tape:
-            loss = ops.mean(ops.abs(hr - model(lr, training=True)))
+            loss = mae_loss(hr, model(lr, training=True))
         variables = model.trainable_variables
         optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
@@ -85,79 +84,200 @@ def _bare():
     return step
 
 
-def contenders(*, batch_size, patch_size, jit_compile):
-    """{name: a function that does one update}."""
-    rng = np.random.default_rng(0)
-    lr = tf.constant(rng.random((batch_size, patch_size, patch_size, 3), np.float32))
-    hr = tf.image.resize(lr, [patch_size * _SCALE] * 2)
-    interval, bare = Interval(), _bare()
-    loop = _update()
-    cached, live = _update(step=ImitationStep), _update(step=ImitationStep, teacher=plain_network(depth=33, width=64))
+def pixel_step(policy="float32"):
+    """Training without a teacher."""
+    from losses.pixel import mae_loss
+    from training.steps import PixelStep
 
-    def in_the_loop():
-        with interval.waiting():
-            batch = (lr, hr)
-        interval.add(loop(batch), images=batch_size)
+    model = _student(policy)
+    return PixelStep(generator=model, optimizer=_optimizer(model, policy), pixel_loss=mae_loss), model
 
+
+def g2g_step(*, cached):
+    """`transfer.g2g` with a pixel-based content loss: the teacher's picture from the batch, or a teacher that runs."""
+    from losses.pixel import mae_loss
+    from models import build_generator
+    from transfer.g2g import PUBLISHED, G2GStep
+    from transfer.teacher_source import StepFromCache, TeacherInBatch
+
+    model = _student()
+    teacher = TeacherInBatch(FLAGS.scale) if cached else build_generator(_TEACHER, scale=FLAGS.scale)
+    weights = {"content": PUBLISHED["content_weight"], "imitation": PUBLISHED["kd_weight"]}
+    step = G2GStep(teacher=teacher, student=model, optimizer=_optimizer(model), content_loss=mae_loss, weights=weights)
+    return StepFromCache(step, teacher) if cached else step, model
+
+
+def update_of(step, model, batch, **options):
+    """A function that does one update on a fixed batch, as the loop does it."""
+    from models import clone
+    from training.average import MovingAverage
+    from training.update import Update
+
+    update = Update(step, MovingAverage(model=model, average=clone(model), decay=0.999), **options)
+    return lambda: update(batch)
+
+
+def contenders(lr, hr):
+    """What takes turns with the loop on a fixed batch: {name: (function, updates in a turn)}."""
+    import tensorflow as tf
+
+    bare, some = bare_step(), max(1, FLAGS.updates // 2)
     found = {
-        "bare step": lambda: bare(lr, hr),
-        "step in the loop": in_the_loop,
-        "student from cached teacher": lambda: cached((lr, hr, hr)),
-        "student from live teacher": lambda: live((lr, hr)),
+        "bare step": (lambda: bare(lr, hr), FLAGS.updates),
+        "update without a teacher": (update_of(*pixel_step(), (lr, hr)), FLAGS.updates),
+        "g2g from the cache": (update_of(*g2g_step(cached=True), (lr, hr, hr)), FLAGS.updates),
+        "g2g, live teacher": (update_of(*g2g_step(cached=False), (lr, hr)), max(1, FLAGS.updates // 10)),
+        "mixed_bfloat16": (update_of(*pixel_step("mixed_bfloat16"), (lr, hr)), some),
     }
-    for policy in ("mixed_bfloat16", "mixed_float16")[
-        : 2 if tf.config.list_physical_devices("GPU") else 1
-    ]:  # CPUs crawl
-        update = _update(policy)
-        found[policy] = lambda update=update: update((lr, hr))
-    if jit_compile:
-        compiled = _update(jit_compile=True)
-        found["jit_compile"] = lambda: compiled((lr, hr))
+    if tf.config.list_physical_devices("GPU"):  # CPUs crawl in float16
+        found["mixed_float16"] = (update_of(*pixel_step("mixed_float16"), (lr, hr)), some)
+    if FLAGS.jit_compile:
+        found["jit_compile"] = (update_of(*pixel_step(), (lr, hr), jit_compile=True), some)
     return found
 
 
-def measure(functions, *, turns, updates):
-    """{name: median seconds of an update} of functions called in turn."""
-    for function in functions.values():
-        function()
-    seconds = {name: [] for name in functions}
-    for _ in range(turns):
-        for name, function in functions.items():
-            began = time.perf_counter()
-            for _ in range(updates):
-                function()
-            if tf.config.list_physical_devices("GPU"):
-                tf.test.experimental.sync_devices()  # a CPU has finished anyway
-            seconds[name].append((time.perf_counter() - began) / updates)
-    return {name: float(np.median(values)) for name, values in seconds.items()}
+def run_loop(step, model, batches, store, others):
+    """Train in a run folder that is thrown away, by the loop that the commands use. Returns its `Turns`."""
+    from evaluation.validation import Validator
+    from models import clone, save_weights
+    from training.loop import LoopOptions, Phase, run_phases
+    from training.run_folder import RunFolder
+    from training.turns import Turns
+
+    turns = Turns(batches, others, updates=FLAGS.updates)
+    steps = turns.steps(FLAGS.turns)
+    phase = Phase("bench", step, model, clone(model), steps)
+    with tempfile.TemporaryDirectory() as path:
+        folder = RunFolder(Path(path), role="student")
+        folder.open({}, fixed=set())
+        run_phases(
+            [phase],
+            folder=folder,
+            batches=lambda start: turns,
+            validator=Validator(store, pictures=1, size=64),
+            save_weights=save_weights,
+            options=LoopOptions(checkpoint_every=steps, validate_every=steps),
+        )
+        folder.close()
+    return turns
+
+
+def picture_batches(store, teacher=None):
+    """The batches of a run on these pictures."""
+    import data
+
+    return data.batches(
+        store, batch_size=FLAGS.batch_size, patch_size=FLAGS.patch_size, seed=0, detail=2, teacher=teacher
+    )
+
+
+def teacher_pictures(store, cache_dir):
+    """Stand-ins of the teacher's pictures, bicubic ones, for the first pictures of the store: (store of those, their pictures)."""
+    from data.bicubic import upscale
+    from data.teacher_pictures import open_teacher_pictures
+
+    few = store.subset(_TEACHER_PICTURES)
+    pictures = open_teacher_pictures(
+        few, upscale=lambda lr: upscale(lr, FLAGS.scale), teacher_key="bicubic", cache_dir=cache_dir
+    )
+    return few, pictures
+
+
+def seconds_to_first_step():
+    """From the start of `train_student.py` on these pictures until the checkpoint of its first step lies on the disc."""
+    pictures = [
+        flag.serialize() for flag in FLAGS.flags_by_module_dict()[app.GROUP + "Pictures"] if flag.value is not None
+    ]
+    with tempfile.TemporaryDirectory() as run:
+        command = [sys.executable, _ROOT / "train_student.py", *pictures, f"--student={_STUDENT}", f"--run_dir={run}"]
+        command += [f"--batch_size={FLAGS.batch_size}", f"--patch_size={FLAGS.patch_size}", "--checkpoint_every=1"]
+        began = time.perf_counter()
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        first = Path(run, "checkpoints/pixel/step-000000001")
+        while not first.exists():
+            if process.poll() is not None:
+                raise UserError(f"train_student.py ended with {process.returncode} before its first step")
+            time.sleep(0.01)
+        seconds = time.perf_counter() - began
+        process.kill()
+        process.wait()
+    return seconds
+
+
+def measure():
+    """All figures, as JSON values."""
+    import numpy as np
+    import tensorflow as tf
+
+    from cli.pictures import open_store
+
+    store = open_store("train")
+    start_up = seconds_to_first_step()  # now that the pictures are decoded
+    rng = np.random.default_rng(0)
+    lr = tf.constant(rng.random((FLAGS.batch_size, FLAGS.patch_size, FLAGS.patch_size, 3), np.float32))
+    hr = tf.repeat(tf.repeat(lr, FLAGS.scale, axis=1), FLAGS.scale, axis=2)
+    fixed = run_loop(*pixel_step(), tf.data.Dataset.from_tensors((lr, hr)).repeat(), store, contenders(lr, hr))
+    rows = {"the loop" if name == "loop" else name: _row(fixed, name) for name in fixed.seconds}
+
+    step = bare_step()
+    bare = {"bare step": (lambda: step(lr, hr), FLAGS.updates)}
+    alone = run_loop(*pixel_step(), picture_batches(store), store, bare)
+    with tempfile.TemporaryDirectory() as cache_dir:
+        cached = run_loop(*g2g_step(cached=True), picture_batches(*teacher_pictures(store, cache_dir)), store, bare)
+    rows["the loop on pictures"] = _row(alone, "loop")
+    rows["the loop on pictures, g2g from the cache"] = _row(cached, "loop")
+    return {
+        "rows": rows,
+        "data_wait": {
+            "without a teacher": float(np.median(alone.waits)),
+            "g2g from the cache": float(np.median(cached.waits)),
+        },
+        "seconds_to_first_step": start_up,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "pictures": store.description,
+        "batch": [FLAGS.batch_size, FLAGS.patch_size],
+        "cores": len(os.sched_getaffinity(0)),
+        "processor": platform.processor() or platform.machine(),
+        "date": str(date.today()),
+    }
+
+
+def _row(turns, name):
+    """Seconds of an update and its ratio to the bare step, medians over the turns; the ratio turn by turn."""
+    import numpy as np
+
+    seconds, bare = (np.array(turns.seconds[key]) for key in (name, "bare step"))
+    return {"seconds": float(np.median(seconds)), "ratio": float(np.median(seconds / bare))}
+
+
+def table(figures):
+    """The figures as Markdown."""
+    batch_size, patch_size = figures["batch"]
+    lines = [f"| {batch_size} × {patch_size}×{patch_size} | ms | × bare step |", "|---|---|---|"]
+    lines += [f"| {name} | {1000 * row['seconds']:.0f} | {row['ratio']:.3f} |" for name, row in figures["rows"].items()]
+    ratios = {name: row["ratio"] for name, row in figures["rows"].items()}
+    gain = ratios["g2g from the cache"] / ratios["update without a teacher"]
+    on_pictures = ratios["the loop on pictures, g2g from the cache"] / ratios["the loop on pictures"]
+    waits = ", ".join(f"{name} {100 * share:.2f} %" for name, share in figures["data_wait"].items())
+    lines += [
+        "",
+        f"g2g from the cache / without a teacher: {gain:.3f} × on a fixed batch, {on_pictures:.3f} × in the loop on pictures.",
+        f"Share of time waiting for data: {waits}.",
+        f"From the start of the command to the checkpoint of its first step: {figures['seconds_to_first_step']:.1f} s.",
+        f"Peak memory of this process: {figures['peak_mib']:.0f} MiB, the touched part of the mapped pictures among it.",
+        f"{figures['pictures']}; {figures['cores']} cores, {figures['processor']}; {figures['date']}.",
+    ]
+    return "\n".join(lines)
 
 
 def main():
     """Measure, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch_size", type=int, default=16)
-    parser.add_argument("--patch_size", type=int, default=48)
-    parser.add_argument("--turns", type=int, default=7)
-    parser.add_argument("--updates", type=int, default=5, help="of each contender in a turn")
-    parser.add_argument("--jit_compile", action="store_true", help="measure XLA too")
-    parser.add_argument("--output", help="JSON file")
-    options = parser.parse_args()
-    functions = contenders(
-        batch_size=options.batch_size, patch_size=options.patch_size, jit_compile=options.jit_compile
-    )
-    seconds = measure(functions, turns=options.turns, updates=options.updates)
-    base = seconds["bare step"]
-    print(f"| {options.batch_size} × {options.patch_size}×{options.patch_size} | ms | × bare step |\n|---|---|---|")
-    for name, value in seconds.items():
-        print(f"| {name} | {1000 * value:.1f} | {value / base:.3f} |")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"\npeak memory of the process: {peak:.0f} MiB; {platform.processor() or platform.machine()}, {date.today()}")
-    if options.output:
-        with open(options.output, "w") as file:
-            json.dump(
-                {"seconds": seconds, "peak_mib": peak, "date": str(date.today()), **vars(options)}, file, indent=2
-            )
+    figures = measure()
+    print(table(figures))
+    if FLAGS.output:
+        Path(FLAGS.output).write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    _define()
+    app.run(main, description=DESCRIPTION)
