@@ -26,15 +26,16 @@ def latency_line(evaluation):
 
 
 def text_table(evaluation):
-    """An aligned table for the screen, protocol and failures below it. Returns str, without a newline at its end."""
+    """An aligned table for the screen, the protocol below it; failures were said as they happened. Returns str, without a newline at its end."""
     header, rows = table_cells(evaluation)
     return "\n".join([*aligned_lines(header, rows), "", *notes(evaluation)])
 
 
 def markdown_table(evaluation):
-    """The same as a Markdown table, figures aligned to the right."""
+    """The same as a Markdown table, figures aligned to the right, with the failures."""
     header, rows = table_cells(evaluation)
-    return "\n".join([*markdown_lines(header, rows), "", *(f"{note}  " for note in notes(evaluation))])
+    below = [*notes(evaluation), *(f"failed: {line}" for line in evaluation.failures)]
+    return "\n".join([*markdown_lines(header, rows), "", *(f"{note}  " for note in below)])
 
 
 def table_cells(evaluation):
@@ -60,7 +61,7 @@ def markdown_lines(header, rows):
 
 
 def notes(evaluation):
-    """What a reader of the table must know, as lines: the protocol first, the failures last."""
+    """What a reader of the table must know, as lines: the protocol first."""
     scored = [score for result in evaluation.models.values() for score in result.benchmarks.values()]
     lines = [protocol_line(evaluation), latency_line(evaluation)]
     if scored:
@@ -84,7 +85,7 @@ def notes(evaluation):
         )
     if evaluation.baseline:
         lines.append(f"(x): as a ratio to {evaluation.baseline}")
-    return [line for line in lines if line] + [f"failed: {line}" for line in evaluation.failures]
+    return [line for line in lines if line]
 
 
 def _row(evaluation, name):
