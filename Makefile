@@ -1,5 +1,6 @@
 # make demo    the whole road on embedded photographs, in a few minutes
 # make test    every fast test          make test-slow    those that take minutes
+# make results measures the shipped networks on BENCHMARKS/Set5 and BENCHMARKS/Set14 and writes the tables and cards
 # make check   what has to pass: ruff, then the tests
 
 PYTHON ?= python3
@@ -7,7 +8,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: demo test test-slow check format clean
+BENCHMARKS ?= benchmarks
+LPIPS ?= $(BENCHMARKS)/lpips_squeeze_v0.1.npz
+RESULTS := docs/results
+
+.PHONY: demo test test-slow check format results clean
 
 demo: $(VENV)/.requirements
 	@echo "The demo downloads nothing but packages: its content loss is pixel-based (--content_loss=pixel), where real training uses VGG19."
@@ -28,6 +33,11 @@ check: $(VENV)/.requirements-test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(MAKE) test
+
+results: $(VENV)/.requirements
+	$(BIN)/python evaluate.py --flagfile=release/results.txt --data_root=$(BENCHMARKS) --lpips_weights=$(LPIPS) --output=$(RESULTS)
+	$(BIN)/python evaluate.py --flagfile=release/pictures.txt --data_root=$(BENCHMARKS) --output=$(RESULTS)/pictures
+	$(BIN)/python -m release.results
 
 format: $(VENV)/.requirements-test
 	$(BIN)/ruff format .
