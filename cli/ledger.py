@@ -45,7 +45,7 @@ _EQUAL = (
         "clip_norm",
         "ema_decay",
     ),
-    *("precision",),
+    *("expansion", "precision"),
 )
 _TEACHER = "teacher"
 
@@ -81,7 +81,7 @@ def read_run(folder):
         config = read_config(folder / "config.txt")
         report = json.loads((folder / "report.json").read_text())
         updates = sum(phase["steps"] for phase in report["phases"])
-        method, seed = report["method"], int(report["seed"])
+        method, seed = method_name(report["method"], config), int(report["seed"])
     except FileNotFoundError as error:
         raise UserError(f"--ledger={folder}: no finished run: {Path(error.filename).name} is missing") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -90,6 +90,18 @@ def read_run(folder):
     equal |= {"updates in all phases": updates, "parameters": report.get("parameters")}
     equal["training pictures"] = json.dumps(report.get("training_pictures"), sort_keys=True)
     return Run(str(folder), method, seed, equal, report.get("teacher"))
+
+
+def method_name(method, config):
+    """A run's method with the switches that make another method of it: "g2g, cached ensemble", "g2g_al, jointly"."""
+    switches = []
+    if config.get("teacher_images"):
+        switches.append("given pictures")
+    elif config.get("cache_teacher") == "true":
+        switches.append("cached ensemble" if config.get("self_ensemble") == "true" else "cached")
+    if config.get("al") == "jointly" and method.endswith(("_al", "gan2gan")):
+        switches.append("jointly")
+    return ", ".join([method, *switches])
 
 
 def _teacher(runs):
@@ -110,18 +122,21 @@ def _teacher(runs):
 
 
 def _pictures(evaluation, name):
-    benchmarks = evaluation.models[name].benchmarks
+    """{(benchmark, measure): array (pictures,)}, measure "psnr" and, where it was measured, "lpips"."""
     return {
-        benchmark: np.array([picture.psnr for picture in score.pictures]) for benchmark, score in benchmarks.items()
+        (benchmark, measure): np.array([getattr(picture, measure) for picture in score.pictures])
+        for benchmark, score in evaluation.models[name].benchmarks.items()
+        for measure in ("psnr", "lpips")
+        if getattr(score, measure) is not None
     }
 
 
 def _scores(runs, evaluation):
-    """{method: {benchmark: (seeds, pictures)}}, alone first, seeds in order."""
+    """{method: {(benchmark, measure): (seeds, pictures)}}, alone first, seeds in order."""
     scores = {}
     for run in sorted(runs, key=lambda run: (run.method != ALONE, run.method, run.seed)):
-        for benchmark, values in _pictures(evaluation, run.path).items():
-            scores.setdefault(run.method, {}).setdefault(benchmark, []).append(values)
+        for key, values in _pictures(evaluation, run.path).items():
+            scores.setdefault(run.method, {}).setdefault(key, []).append(values)
     return {method: {name: np.stack(rows) for name, rows in found.items()} for method, found in scores.items()}
 
 
@@ -129,7 +144,7 @@ def _report(output, found, evaluation, teacher):
     header, rows = table(found)
     notes = [
         protocol_line(evaluation),
-        "gain: over the student trained alone, in dB; interval: paired bootstrap over pictures and seeds",
+        "gain: over the student trained alone, above 0 where it is better (more dB, less LPIPS); interval: paired bootstrap over pictures and seeds",
         f"share of the gap: gain over the distance from alone to {teacher}"
         if teacher
         else "no teacher, no share of the gap",

@@ -1,8 +1,9 @@
 """The distillation ledger: what each transfer method gains over the same student trained alone, and how sure that is.
 
-A gain is a mean difference of PSNR, picture by picture and seed by seed. Its interval comes from a paired bootstrap over both: seeds and
-pictures are drawn with replacement, independently of each other, because a claim is about new seeds *and* new pictures. (Efron, Tibshirani: "An
-Introduction to the Bootstrap", 1993, chapter 8; paired over two factors as in Owen, "The pigeonhole bootstrap", arXiv:0712.1111.)
+A gain is a mean difference of PSNR or LPIPS, picture by picture and seed by seed; it is positive where the method is better. Its interval comes
+from a paired bootstrap over both: seeds and pictures are drawn with replacement, independently of each other, because a claim is about new seeds
+*and* new pictures. (Efron, Tibshirani: "An Introduction to the Bootstrap", 1993, chapter 8; paired over two factors as in Owen, "The pigeonhole
+bootstrap", arXiv:0712.1111.)
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ import numpy as np
 
 ALONE = "alone"
 _DRAWS = 10_000
+_BETTER = {"psnr": 1, "lpips": -1}  # the direction
+_DIGITS = {"psnr": 3, "lpips": 4}
 
 
 @dataclass
@@ -26,13 +29,17 @@ class Run:
 
 @dataclass
 class Gain:
-    """What a method gained on a benchmark, in dB; low, high: the 95 % interval. share: of the gap between alone and teacher, None without one."""
+    """What a method gained on a benchmark; low, high: the 95 % interval. share: of the gap between alone and teacher, None without one.
+
+    measure: "psnr" in dB or "lpips". value: its mean. gain is above 0 where the method is better: more dB, less LPIPS.
+    """
 
     method: str
     benchmark: str
+    measure: str
     seeds: int
     pictures: int
-    psnr: float
+    value: float
     gain: float
     low: float
     high: float
@@ -74,18 +81,20 @@ def differences(runs):
 def gains(scores, *, teacher=None, draws=_DRAWS):
     """Gain of every method over "alone".
 
-    scores: {method: {benchmark: array (seeds, pictures) of PSNR in dB}}, seeds and pictures in the same order for all methods. teacher:
-    {benchmark: array (pictures,)}, or None. Returns a list of Gain, methods in their order, benchmarks within.
+    scores: {method: {(benchmark, measure): array (seeds, pictures)}}, seeds and pictures in the same order for all methods. measure: "psnr"
+    in dB or "lpips". teacher: {(benchmark, measure): array (pictures,)}, or None. Returns a list of Gain, methods in their order, benchmarks within.
     """
     found = []
     for method, benchmarks in scores.items():
-        for benchmark, values in benchmarks.items():
-            alone = scores[ALONE][benchmark]
-            gain = float((values - alone).mean())
-            low, high = paired_interval(values - alone, draws=draws)
-            gap = None if teacher is None else float(teacher[benchmark].mean() - alone.mean())
+        for (benchmark, measure), values in benchmarks.items():
+            better = _BETTER[measure]
+            alone = scores[ALONE][benchmark, measure]
+            difference = better * (values - alone)
+            gain = float(difference.mean())
+            low, high = paired_interval(difference, draws=draws)
+            gap = None if teacher is None else better * float(teacher[benchmark, measure].mean() - alone.mean())
             share = gain / gap if gap and gap > 0 and method != ALONE else None
-            found.append(Gain(method, benchmark, *values.shape, float(values.mean()), gain, low, high, share))
+            found.append(Gain(method, benchmark, measure, *values.shape, float(values.mean()), gain, low, high, share))
     return found
 
 
@@ -103,20 +112,32 @@ def paired_interval(difference, *, draws=_DRAWS, level=0.95, seed=0):
 
 def table(found):
     """Header and rows of strings for a list of Gain."""
-    header = ["method", "benchmark", "seeds", "pictures", "PSNR", "gain", "95 % interval", "share of the gap"]
-    rows = [
-        [
-            gain.method,
-            gain.benchmark,
-            str(gain.seeds),
-            str(gain.pictures),
-            f"{gain.psnr:.3f}",
-            *(["-", "-"] if gain.method == ALONE else [f"{gain.gain:+.3f}", f"{gain.low:+.3f} to {gain.high:+.3f}"]),
-            "-" if gain.share is None else f"{gain.share:.0%}",
-        ]
-        for gain in found
+    header = [
+        "method",
+        "benchmark",
+        "seeds",
+        "pictures",
+        "measure",
+        "mean",
+        "gain",
+        "95 % interval",
+        "share of the gap",
     ]
-    return header, rows
+    return header, [_row(gain, _DIGITS[gain.measure]) for gain in found]
+
+
+def _row(gain, digits):
+    change = [f"{gain.gain:+.{digits}f}", f"{gain.low:+.{digits}f} to {gain.high:+.{digits}f}"]
+    return [
+        gain.method,
+        gain.benchmark,
+        str(gain.seeds),
+        str(gain.pictures),
+        gain.measure.upper(),
+        f"{gain.value:.{digits}f}",
+        *(["-", "-"] if gain.method == ALONE else change),
+        "-" if gain.share is None else f"{gain.share:.0%}",
+    ]
 
 
 def _listed(values):

@@ -214,6 +214,10 @@ def test_ledger(place):
             assert gain["share"] == pytest.approx(expected / gap)
     assert [gain["method"] for gain in ledger["gains"]] == ["alone", "alone", "g2g", "g2g"]
     assert "95 % interval" in (place / "ledger/ledger.md").read_text() and "2 seed(s)" in done.stdout
+    assert {gain["measure"] for gain in ledger["gains"]} == {"psnr"}  # no --lpips_weights
+    cached = student_run(place, "cached", "g2g", 0, cache_teacher="true", self_ensemble="true")
+    done = evaluate(place, "--ledger", "alone0", "g2g0", cached, "--benchmarks=One:pictures/One", "--output=ledger2")
+    assert "g2g, cached ensemble" in done.stdout, done.stderr
     student_run(place, "g2g_other", "g2g_al", 0, batch_size="32")
     refused = evaluate(place, "--ledger", "alone0", "g2g_other", "--benchmarks=Two:pictures/Two")
     assert refused.returncode == 1 and "batch_size differs: 16 in alone0, 32 in g2g_other" in refused.stderr

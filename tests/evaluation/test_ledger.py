@@ -33,19 +33,40 @@ def test_seeds_and_methods_have_to_match():
 def test_gains_by_hand():
     """Two seeds, three pictures: +0.1 and +0.3 dB on every picture; half a dB to the teacher."""
     alone = np.array([[30.0, 31.0, 32.0], [30.1, 31.1, 32.1]])
-    scores = {"alone": {"Set5": alone}, "g2g": {"Set5": alone + [[0.1], [0.3]]}}
-    itself, gain = gains(scores, teacher={"Set5": np.array([30.55, 31.55, 32.55])})
+    key = ("Set5", "psnr")
+    scores = {"alone": {key: alone}, "g2g": {key: alone + [[0.1], [0.3]]}}
+    itself, gain = gains(scores, teacher={key: np.array([30.55, 31.55, 32.55])})
     assert (itself.gain, itself.share) == (0, None)
     assert gain.gain == pytest.approx(0.2) and gain.share == pytest.approx(0.4)
     assert (gain.seeds, gain.pictures) == (2, 3)
     assert gain.low == pytest.approx(0.1) and gain.high == pytest.approx(0.3)  # both seeds the same: one case in four
-    assert table([itself, gain])[1][1] == ["g2g", "Set5", "2", "3", "31.250", "+0.200", "+0.100 to +0.300", "40%"]
+    assert table([itself, gain])[1][1] == [
+        "g2g",
+        "Set5",
+        "2",
+        "3",
+        "PSNR",
+        "31.250",
+        "+0.200",
+        "+0.100 to +0.300",
+        "40%",
+    ]
+
+
+def test_less_lpips_is_a_gain():
+    key = ("Set5", "lpips")
+    scores = {"alone": {key: np.array([[0.25, 0.35]])}, "gan2g": {key: np.array([[0.20, 0.30]])}}
+    itself, gain = gains(scores, teacher={key: np.array([0.15, 0.25])})
+    assert gain.gain == gain.low == gain.high == pytest.approx(0.05) and gain.share == pytest.approx(0.5)
+    row = table([itself, gain])[1][1]
+    assert row == ["gan2g", "Set5", "1", "2", "LPIPS", "0.2500", "+0.0500", "+0.0500 to +0.0500", "50%"]
 
 
 def test_no_gap_no_share():
-    scores = {"alone": {"Set5": np.full((1, 2), 30.0)}, "g2g": {"Set5": np.full((1, 2), 30.1)}}
+    key = ("Set5", "psnr")
+    scores = {"alone": {key: np.full((1, 2), 30.0)}, "g2g": {key: np.full((1, 2), 30.1)}}
     assert gains(scores)[1].share is None
-    assert gains(scores, teacher={"Set5": np.full(2, 29.0)})[1].share is None  # a teacher that is worse
+    assert gains(scores, teacher={key: np.full(2, 29.0)})[1].share is None  # a teacher that is worse
 
 
 def test_interval_against_the_exact_distribution():
