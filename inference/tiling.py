@@ -59,8 +59,13 @@ def iter_windows(engine, lr, *, tile=None):
         for column in columns:
             window = lr[row.start : row.start + window_height, column.start : column.start + window_width]
             window = window if as_it_is else as_float(window)
-            sr = engine(_continue_to(window, height=window_height, width=window_width)[None])[0]
-            yield _place_of(row, scale), _place_of(column, scale), sr[_own(row, scale), _own(column, scale)]
+            window = _continue_to(window, height=window_height, width=window_width)[None]
+            # The result is bound to no name here: its memory is free again for the next one when the caller lets go of it.
+            yield (
+                _place_of(row, scale),
+                _place_of(column, scale),
+                engine(window)[0][_own(row, scale), _own(column, scale)],
+            )
 
 
 def iter_strips(engine, lr, *, tile=None, channels=(3,), dtype=np.float32, store=np.copyto):

@@ -42,10 +42,11 @@ class Upscaler:
         self.scale = self.engine.scale
         self.tile, self.memory_mb = tile, memory_mb
 
-    def upscale(self, picture):
+    def upscale(self, picture, *, out=None):
         """Upscale one picture.
 
-        picture: (H, W, 3) RGB or (H, W) grey; uint8, uint16, or float16/32/64 in [0, 1].
+        picture: (H, W, 3) RGB or (H, W) grey; uint8, uint16, or float16/32/64 in [0, 1]. out: an array of the result's
+        shape and type to write into; a new one when None.
         Returns the same dtype and number of channels, (s*H, s*W, 3) or (s*H, s*W); integers are rounded half up, floats
         clipped to [0, 1]. A grey picture runs as three equal channels; the result is their luma.
 
@@ -54,10 +55,14 @@ class Upscaler:
         """
         picture = np.asarray(picture)
         _check_picture(picture)
-        sr = np.empty((picture.shape[0] * self.scale, picture.shape[1] * self.scale, *picture.shape[2:]), picture.dtype)
+        shape = (picture.shape[0] * self.scale, picture.shape[1] * self.scale, *picture.shape[2:])
+        sr = np.empty(shape, picture.dtype) if out is None else out
+        if (sr.shape, sr.dtype) != (shape, picture.dtype):
+            raise UserError(f"out is {sr.shape} {sr.dtype}, and the result {shape} {picture.dtype}")
         tile = self.tile or self.choose_tile(picture)
         for rows, columns, window in iter_windows(self.engine, _as_input(picture), tile=tile):
             store(sr[rows, columns], window)
+            del window  # before the next one is made, which can then have its memory
         return sr
 
     def iter_strips(self, picture, *, tile=None):

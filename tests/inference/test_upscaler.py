@@ -25,6 +25,15 @@ def test_type_and_channels_are_kept(nearest, shape, dtype):
     np.testing.assert_allclose(sr, expected, atol=0 if np.issubdtype(dtype, np.integer) else 1e-6)
 
 
+def test_the_result_goes_where_it_is_wanted(nearest):
+    lr = picture((5, 7, 3), np.uint8)
+    out = np.zeros((20, 28, 3), np.uint8)
+    assert Upscaler(nearest).upscale(lr, out=out) is out
+    np.testing.assert_array_equal(out, lr.repeat(4, axis=0).repeat(4, axis=1))
+    with pytest.raises(UserError, match=r"out is \(20, 28, 3\) float32, and the result \(20, 28, 3\) uint8"):
+        Upscaler(nearest).upscale(lr, out=out.astype(np.float32))
+
+
 def test_every_grey_value_stays_itself(nearest):
     lr = np.arange(256, dtype=np.uint8).reshape(16, 16)
     np.testing.assert_array_equal(Upscaler(nearest).upscale(lr)[::4, ::4], lr)

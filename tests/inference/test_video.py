@@ -102,6 +102,27 @@ def test_subtitles_are_kept(nearest, tmp_path):
     assert packets(tmp_path / "b.mkv", "subtitles") == packets(tmp_path / "a.mkv", "subtitles") == [b"Good evening"]
 
 
+@pytest.mark.parametrize(("pixel_format", "bits"), [("yuv420p10le", 10), ("yuv444p", 8)])
+def test_deeper_and_finer_colours_are_taken_and_a_loss_of_bits_is_named(nearest, tmp_path, caplog, pixel_format, bits):
+    source = tmp_path / "a.mkv"
+    with av.open(str(source), "w") as container:
+        video = container.add_stream("ffv1", rate=25)
+        video.width, video.height, video.pix_fmt = 32, 18, pixel_format
+        for index in range(3):
+            pixels = np.full((18, 32, 3), colour(index), np.uint8)
+            container.mux(
+                video.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pixel_format))
+            )
+        container.mux(video.encode(None))
+    upscale_video(Upscaler(nearest), source, tmp_path / "b.mp4")
+    with av.open(str(tmp_path / "b.mp4")) as container:
+        assert container.streams.video[0].pix_fmt == "yuv420p"
+    for index, frame in enumerate(frames(tmp_path / "b.mp4")):
+        assert np.abs(frame[3].mean((0, 1)) - colour(index)).max() < 6
+    named = f"a.mkv: {bits} bits a sample ({pixel_format}); the result has 8"
+    assert (named in caplog.text) == (bits > 8)
+
+
 def test_preview_is_two_seconds_and_size_is_met(nearest, tmp_path):
     source = make(tmp_path / "a.mp4", stamps=range(80), sound=False)
     result = upscale_video(Upscaler(nearest), source, tmp_path / "b.mp4", preview=True, size=Size(width=65))
