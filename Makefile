@@ -1,6 +1,7 @@
 # make demo    the whole road on embedded photographs, in a few minutes
 # make test    every fast test          make test-slow    those that take minutes
 # make results measures the shipped networks on BENCHMARKS/Set5 and BENCHMARKS/Set14 and writes the tables and cards
+# make ledger trains compact_s alone and with each transfer, three seeds each, on PHOTOGRAPHS and OTHERS, and compares them (hours)
 # make check   what has to pass: ruff, then the tests
 
 PYTHON ?= python3
@@ -12,7 +13,12 @@ BENCHMARKS ?= benchmarks
 LPIPS ?= $(BENCHMARKS)/lpips_squeeze_v0.1.npz
 RESULTS := docs/results
 
-.PHONY: demo test test-slow check format results clean
+PHOTOGRAPHS ?= photographs
+OTHERS ?= others
+LEDGER := runs/ledger
+LEDGER_FLAGS := --flagfile=release/ledger.txt --hr_dir=$(PHOTOGRAPHS) --valid_dir=$(OTHERS)
+
+.PHONY: demo test test-slow check format results ledger clean
 
 demo: $(VENV)/.requirements
 	@echo "The demo downloads nothing but packages: its content loss is pixel-based (--content_loss=pixel), where real training uses VGG19."
@@ -38,6 +44,15 @@ results: $(VENV)/.requirements
 	$(BIN)/python evaluate.py --flagfile=release/results.txt --data_root=$(BENCHMARKS) --lpips_weights=$(LPIPS) --output=$(RESULTS)
 	$(BIN)/python evaluate.py --flagfile=release/pictures.txt --data_root=$(BENCHMARKS) --output=$(RESULTS)/pictures
 	$(BIN)/python -m release.results
+
+ledger: $(VENV)/.requirements
+	set -e; for seed in 0 1 2; do \
+	  $(BIN)/python train_student.py $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/alone_$$seed; \
+	  $(BIN)/python distill.py --method=g2g --teacher=edsr_8x64 $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/g2g_$$seed; \
+	  $(BIN)/python distill.py --method=g2g --cache_teacher --self_ensemble --teacher=edsr_8x64 $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/cached_$$seed; \
+	  $(BIN)/python distill.py --method=g2g_fa --teacher=edsr_8x64 $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/g2g_fa_$$seed; \
+	done
+	$(BIN)/python evaluate.py --ledger $(LEDGER)/*_[0-2] --benchmarks=Set5,Set14 --data_root=$(BENCHMARKS) --lpips_weights=$(LPIPS) --output=$(RESULTS)/ledger
 
 format: $(VENV)/.requirements-test
 	$(BIN)/ruff format .
