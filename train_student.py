@@ -37,15 +37,10 @@ def main():
 
     if FLAGS.budget_ms is not None:
         _choose_by_budget()
-    folder = training.open_run("student")
-    model = training.new_generator(FLAGS.student)
-    training.train(
-        folder,
-        training.phases_without_teacher(model),
-        student=FLAGS.student,
-        parameters=model.count_params(),
-        method="alone",
-    )
+    with training.open_run("student") as folder:
+        model = training.new_generator(FLAGS.student)
+        phases = training.phases_without_teacher(model)
+        training.train(folder, phases, student=FLAGS.student, parameters=model.count_params(), method="alone")
 
 
 def _choose_by_budget():

@@ -43,12 +43,11 @@ def main():
 
     if FLAGS.interpolate_alpha and not FLAGS.adversarial_steps:
         raise UserError("--interpolate_alpha: there is nothing to go to without a GAN phase; --adversarial_steps is 0")
-    folder = training.open_run("teacher")
-    model = training.new_generator(FLAGS.teacher)
-    training.train(
-        folder, training.phases_without_teacher(model), teacher=FLAGS.teacher, parameters=model.count_params()
-    )
-    training.write_interpolations(folder)
+    with training.open_run("teacher") as folder:
+        model = training.new_generator(FLAGS.teacher)
+        phases = training.phases_without_teacher(model)
+        training.train(folder, phases, teacher=FLAGS.teacher, parameters=model.count_params())
+        training.write_interpolations(folder)
 
 
 if __name__ == "__main__":

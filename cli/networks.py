@@ -67,6 +67,20 @@ def find_discriminator(teacher):
     return path
 
 
+def load_in_float32(path):
+    """The generator in that weight file, computing in float32 whatever --precision says: for what is done once and counts in every bit."""
+    import keras  # here: this module also serves commands that need no Keras
+
+    from models import load_generator
+
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        return load_generator(path)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
 def newest_student():
     """The run folder under runs/, or one level deeper, whose student is the newest. Raises UserError when there is none."""
     files = [*RUNS.glob("*/student.weights.h5"), *RUNS.glob("*/*/student.weights.h5")]

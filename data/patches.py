@@ -31,7 +31,8 @@ def batches(store, *, batch_size, patch_size, seed, start=0, detail=2, shard_ind
     one of eight orientations evenly. detail: how many crops to draw for each row (each with a picture of its own),
     keeping the busiest by the mean absolute luma gradient of its LR side; 1 keeps the first, hence draws evenly.
 
-    Pictures smaller than a patch are left out with one warning that counts them. Raises UserError where none is large
+    Pictures smaller than a patch are left out with one warning that counts them. A picture that the store's files no
+    longer hold is named, skipped and counted: the next one that they do hold takes its place. Raises UserError where none is large
     enough or the batch cannot be split evenly, ValueError for sizes, detail or shards out of range.
     """
     import tensorflow as tf  # here, so that reading pictures does not wait for TensorFlow to load
@@ -83,11 +84,13 @@ class PatchSampler:
         shapes = np.array([store.lr_shape(i) for i in self._pictures], np.int64)
         self._places = shapes - patch_size + 1  # how many offsets there are, (pictures, 2)
         self._pixels = np.cumsum(shapes.prod(axis=1))
+        self._lost = set()
 
     def batch(self, k, rows):
         """Rows of global batch k: lr (R, p, p, 3) and hr (R, p * scale, p * scale, 3), uint8; with a teacher its picture too."""
         crops, orientations = self._draw(k)
         rows = np.arange(self._batch_size)[rows.start : rows.stop]
+        self._replace_lost(crops[rows[0] : rows[-1] + 1])
         size, scale = self._patch_size, self._store.scale
         candidates = np.empty((len(rows), self._detail, size, size, 3), np.uint8)
         for row, draws in enumerate(crops[rows]):
@@ -116,6 +119,30 @@ class PatchSampler:
         number = np.searchsorted(self._pixels, (draws[..., 0] * self._pixels[-1]).astype(np.int64), side="right")
         corners = (draws[..., 1:] * self._places[number]).astype(np.int64)
         return np.concatenate([self._pictures[number][..., np.newaxis], corners], axis=-1), orientations
+
+    def _replace_lost(self, crops):
+        """Point the crops (R, detail, 3), in place, from pictures that can no longer be read to the next that can."""
+        if self._readable(len(self._store) - 1):  # the last in the files: then all are there
+            return
+        for crop in crops.reshape(-1, 3):
+            position = int(np.searchsorted(self._pictures, crop[0]))
+            order = [*range(position, len(self._pictures)), *range(position)]
+            found = next((at for at in order if self._readable(self._pictures[at])), None)
+            self._lose(self._pictures[order[: order.index(found) if found is not None else None]])
+            if found is None:
+                raise UserError(f"{self._store.description}: none of the decoded pictures can be read any more")
+            crop[0], crop[1:] = self._pictures[found], np.minimum(crop[1:], self._places[found] - 1)
+
+    def _readable(self, i):
+        return self._store.readable(i) and (self._teacher is None or self._teacher.readable(i))
+
+    def _lose(self, pictures):
+        for i in set(pictures.tolist()) - self._lost:
+            self._lost.add(i)
+            logging.warning(
+                "%s: its decoded pixels cannot be read any more, it is skipped from now on (%d pictures so far)",
+                *(self._store.names[i], len(self._lost)),
+            )
 
 
 def crop_pair(store, i, *, top, left, patch_size):

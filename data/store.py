@@ -22,6 +22,7 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
+from data.mapped_file import MappedFile
 from errors import UserError
 
 _INDEX = "index.json"
@@ -35,7 +36,7 @@ class PictureStore:
     """
 
     def __init__(self, *, index, hr, lr):
-        """index: the content of index.json. hr, lr: all bytes of either file, 1-D uint8."""
+        """index: the content of index.json. hr, lr: either file, `MappedFile` of uint8."""
         self.scale = index["scale"]
         self.names = index["names"]
         self.description = index["description"]
@@ -53,15 +54,20 @@ class PictureStore:
     def hr(self, i):
         height, width = self._shapes[i]
         squared = self.scale * self.scale
-        pixels = self._hr[self._starts[i] * squared : self._starts[i + 1] * squared]
+        pixels = self._hr.values[self._starts[i] * squared : self._starts[i + 1] * squared]
         return pixels.reshape(height * self.scale, width * self.scale, 3)
 
     def lr(self, i):
-        return self._lr[self._starts[i] : self._starts[i + 1]].reshape(*self._shapes[i], 3)
+        return self._lr.values[self._starts[i] : self._starts[i + 1]].reshape(*self._shapes[i], 3)
 
     def lr_shape(self, i):
         """(height, width) of the i-th LR picture, without touching its pixels."""
         return self._shapes[i]
+
+    def readable(self, i):
+        """Whether both files still hold the i-th picture: one that was cut short while it is in use does not."""
+        end = self._starts[i + 1]
+        return self._lr.holds(end) and self._hr.holds(end * self.scale * self.scale)
 
     def subset(self, n):
         """A store of the first n pictures (all, where there are fewer), on the same memory map."""
@@ -166,11 +172,8 @@ def _open(folder):
     try:
         index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
         lr_bytes = sum(height * width * 3 for height, width in index["lr_shapes"])
-        # Viewed as plain arrays (still on the map): slicing np.memmap itself costs several microseconds.
-        lr = np.memmap(folder / "lr.uint8", np.uint8, mode="r", shape=(lr_bytes,)).view(np.ndarray)
-        hr = np.memmap(folder / "hr.uint8", np.uint8, mode="r", shape=(lr_bytes * index["scale"] ** 2,)).view(
-            np.ndarray
-        )
+        lr = MappedFile(folder / "lr.uint8", dtype=np.uint8, length=lr_bytes)
+        hr = MappedFile(folder / "hr.uint8", dtype=np.uint8, length=lr_bytes * index["scale"] ** 2)
         return PictureStore(index=index, hr=hr, lr=lr)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{folder}: the decoded pictures are damaged ({error}); delete that folder") from error

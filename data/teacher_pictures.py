@@ -20,6 +20,7 @@ from absl import logging
 from tqdm import tqdm
 
 from data.images import IMAGE_SUFFIXES, list_images, read_rgb
+from data.mapped_file import MappedFile
 from data.source import fingerprint
 from errors import UserError
 
@@ -33,14 +34,18 @@ class TeacherPictures:
     """
 
     def __init__(self, *, pixels, shapes, dtype):
-        """pixels: all pictures, 1-D. shapes: (height, width) of each."""
+        """pixels: `MappedFile` of all pictures. shapes: (height, width) of each."""
         self.dtype = np.dtype(dtype)
         self._pixels, self._shapes = pixels, shapes
         sizes = [height * width * 3 for height, width in shapes]
         self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).tolist()
 
     def sr(self, i):
-        return self._pixels[self._starts[i] : self._starts[i + 1]].reshape(*self._shapes[i], 3)
+        return self._pixels.values[self._starts[i] : self._starts[i + 1]].reshape(*self._shapes[i], 3)
+
+    def readable(self, i):
+        """Whether the file still holds the i-th picture, as of a store."""
+        return self._pixels.holds(self._starts[i + 1])
 
 
 def open_teacher_pictures(store, *, upscale, teacher_key, cache_dir, dtype="uint8"):
@@ -56,7 +61,7 @@ def open_teacher_pictures(store, *, upscale, teacher_key, cache_dir, dtype="uint
         _build(store, upscale, folder, shapes, dtype)
     try:
         length = sum(height * width * 3 for height, width in shapes)
-        pixels = np.memmap(folder / f"sr.{dtype}", dtype, mode="r", shape=(length,)).view(np.ndarray)
+        pixels = MappedFile(folder / f"sr.{dtype}", dtype=dtype, length=length)
     except (OSError, ValueError) as error:
         raise UserError(f"{folder}: the teacher's pictures are damaged ({error}); delete that folder") from error
     return TeacherPictures(pixels=pixels, shapes=shapes, dtype=dtype)

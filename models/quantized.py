@@ -46,15 +46,17 @@ class QuantizedCompact(keras.Model):
     clipped = True  # its output lies in [0, 1]
 
     def __init__(self, *, depth=8, width=32, scale=4, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**{**kwargs, "dtype": "float32"})  # bfloat16 would round again what is rounded to 8 bits
         self.depth, self.width, self.scale = depth, width, scale
         filters = [width] * (depth + 1) + [3 * scale**2]
-        self.convs = [layers.Conv2D(n, 3, padding="same", name=f"conv_{i}") for i, n in enumerate(filters)]
+        self.convs = [
+            layers.Conv2D(n, 3, padding="same", dtype="float32", name=f"conv_{i}") for i, n in enumerate(filters)
+        ]
         for conv, channels in zip(self.convs, [3] + filters, strict=False):
             conv.build(
                 (None, None, None, channels)
             )  # their kernels are used, rounded; they are never called themselves
-        self.ranges = [Range(signed=i == depth + 1, name=f"range_{i}") for i in range(depth + 2)]
+        self.ranges = [Range(signed=i == depth + 1, dtype="float32", name=f"range_{i}") for i in range(depth + 2)]
 
     @classmethod
     def of(cls, compact, pictures):

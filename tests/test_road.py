@@ -109,6 +109,23 @@ def test_quantisation_aware_fine_tuning_and_its_file(road):
     assert described["input"]["dtype"] == "uint8" and described["proof"]["float_operations"] == []
 
 
+@pytest.mark.parametrize(
+    ("command", "mistake", "said"),
+    [
+        ("train_student.py", ["--patch_size=500"], "--patch_size=500 is larger than every LR picture"),
+        ("distill.py", ["--teacher=runs/g2g_al", "--method=g2g"], "holds no teacher.pixel.weights.h5"),
+        ("distill.py", ["--qat", "--init=runs/teacher", "--teacher=runs/teacher"], "--qat is for the compact students"),
+    ],
+)
+def test_a_mistake_at_the_start_is_one_line_and_leaves_no_run(road, command, mistake, said):
+    short = [word for word in SHORT if "patch_size" not in word]
+    line = [sys.executable, str(ROOT / command), *mistake, *short, *SAMPLE, "--run_dir=runs/mistaken"]
+    done = subprocess.run(line, cwd=road, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert said in done.stderr.splitlines()[-1]
+    assert not (road / "runs/mistaken").exists()
+
+
 def test_tensorboard_serves_the_scalars_and_pictures(road):
     """A real TensorBoard server on the run folder, asked over HTTP."""
     with socket.socket() as probe:

@@ -82,14 +82,15 @@ def run_phases(phases, *, folder, batches, validator, save_weights, options):
 def _take_over(model, folder, name):
     """Fill `model` with what the phase kept."""
     if is_chief():
-        path = folder.sound_phase_weights(name)
-        try:
-            model.load_weights(path)
-        except (OSError, ValueError, KeyError) as error:
-            raise UserError(
-                f"{path}: cannot be read ({str(error).splitlines()[0]}); begin again with --new_run"
-            ) from error
+        _fill(model, folder.sound_phase_weights(name))
     share_from_chief([variable.value for variable in model.variables])
+
+
+def _fill(model, path):
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path}: cannot be read ({str(error).splitlines()[0]}); begin again with --new_run") from error
 
 
 class _PhaseRun:
@@ -107,7 +108,7 @@ class _PhaseRun:
         self.checkpoints = Checkpoints(folder.checkpoints(phase.name), state, keep=options.keep)
         self.health = Health(phase.step.state)
         self.update = Update(phase.step, self.mean, parts=options.accumulate, jit_compile=options.jit_compile)
-        self.metrics = {}
+        self.kept = None
 
     def run(self, batches, interruption):
         self.interruption = interruption
@@ -139,7 +140,7 @@ class _PhaseRun:
             "seconds": round(float(self.seconds.numpy()), 1),
             "skipped_updates": self.health.skipped,
             "kept": self.phase.keep,
-            "metrics": self.metrics or self._measure(),
+            "metrics": self._kept_metrics() if is_chief() else {},
         }
         if is_chief():
             self.folder.finish(self.phase.name, summary)
@@ -179,8 +180,9 @@ class _PhaseRun:
         for step in range(start + 1, self.phase.steps + 1):
             final, stop = step == self.phase.steps, self.interruption.requested
             with interval.waiting():
-                batch = next(iterator)
+                batch = self._next(iterator)
             interval.add(self._updated(batch), images=batch[0].shape[0] * worker()[1])
+            self.folder.settle()
             self.monitor.advance(step)
             validate = step % options.validate_every == 0 or final
             save = step % options.checkpoint_every == 0 or final or stop
@@ -195,6 +197,13 @@ class _PhaseRun:
             if stop and not final:
                 self.interruption.leave(self.checkpoints.newest())
         return self.phase.steps
+
+    def _next(self, iterator):
+        try:
+            return next(iterator)
+        except tf.errors.OpError as error:
+            reason = str(error).split("Error: ", 1)[-1].splitlines()[0]
+            raise UserError(f"a batch could not be read: {reason}") from error
 
     def _updated(self, batch):
         try:
@@ -227,22 +236,30 @@ class _PhaseRun:
     def _measure(self):
         return {name: float(value) for name, value in self.validator.metrics(self.mean.average).items()}
 
+    def _kept_metrics(self):
+        """Of the weights that the phase kept; measured again where the process that kept them is gone."""
+        if self.kept is None:
+            _fill(self.phase.average, self.folder.phase_weights(self.phase.name))
+            self.kept = self._measure()
+        return self.kept
+
     def _validate(self, step):
         """Measure the averaged weights and keep them where they deserve it."""
         if not is_chief():
             return
-        self.metrics = self._measure()
-        first = next(iter(self.metrics))
-        self.monitor.scalars(step, {f"metrics/{name}": value for name, value in self.metrics.items()})
+        metrics = self._measure()
+        first = next(iter(metrics))
+        self.monitor.scalars(step, {f"metrics/{name}": value for name, value in metrics.items()})
         self.monitor.pictures(step, self.validator.pictures(self.mean.average))
-        self.monitor.advance(step, {f"validation {first}": self.metrics[first]})
+        self.monitor.advance(step, {f"validation {first}": metrics[first]})
         paths, beside = [self.folder.last_weights], {}
-        if self.phase.keep == "last" or self.metrics[first] > float(self.best.numpy()):
-            self.best.assign(self.metrics[first])
+        if self.phase.keep == "last" or metrics[first] > float(self.best.numpy()):
+            self.best.assign(metrics[first])
+            self.kept = metrics
             paths += [self.folder.phase_weights(self.phase.name), self.folder.weights]
             beside = {self.folder.beside_weights(name): network for name, network in self.phase.beside.items()}
         for path, network in {**dict.fromkeys(paths, self.mean.average), **beside}.items():
             try:
-                self.save(network, path, phase=self.phase.name, step=step, metrics=self.metrics)
+                self.save(network, path, phase=self.phase.name, step=step, metrics=metrics)
             except (OSError, RuntimeError, ValueError) as error:  # h5py raises all three on a full disc
                 raise UserError(f"{path}: the weights could not be written ({str(error).splitlines()[0]})") from error

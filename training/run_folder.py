@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import filelock
@@ -30,6 +31,17 @@ class RunFolder:
     def __init__(self, path, *, role):
         self.path, self.role = Path(path), role
         self._lock = filelock.FileLock(self.path / ".lock")
+        self._missing = self._before = self._aside = None
+        self._fresh = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        """Give up the lock. A run that failed before its first update leaves nothing behind; one that --new_run moved aside comes back."""
+        if kind is not None and self._fresh:
+            self._undo()
+        self.close()
 
     def open(self, config, *, fixed, new_run=False):
         """Create the folder, take its lock and write config.txt, or go on with the run that is there.
@@ -39,22 +51,25 @@ class RunFolder:
         The lock is held until the process ends, or `close`. What a killed process had half written is removed.
         Returns the flags that changed without changing the meaning, as {flag: (before, now)}.
         """
+        missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
+        before = set(self.path.glob("*"))
         self._take_lock()
         begun = self.config_path.exists() and self.path.joinpath("checkpoints").exists()
         if new_run and self.config_path.exists():
             self._move_aside()
             self._take_lock()
-            begun = False
+            missing, before, begun = [self.path], set(), False
+        self._missing, self._before, self._fresh = missing, before, not begun
         self._clean()
-        before = read_config(self.config_path) if begun else config
+        old = read_config(self.config_path) if begun else config
         changed = {
-            name: (before.get(name), config.get(name))
-            for name in sorted({*before, *config})
-            if before.get(name) != config.get(name)
+            name: (old.get(name), config.get(name))
+            for name in sorted({*old, *config})
+            if old.get(name) != config.get(name)
         }
         broken = {name: change for name, change in changed.items() if name in fixed}
         if broken:
-            differences = ", ".join(f"--{name} was {old}, is {new}" for name, (old, new) in broken.items())
+            differences = ", ".join(f"--{name} was {was}, is {now}" for name, (was, now) in broken.items())
             raise UserError(
                 f"{self.path}: holds a run of another kind ({differences}); choose another --run_dir, or --new_run to move the old one aside"
             )
@@ -67,6 +82,20 @@ class RunFolder:
             number += 1
         self._lock.release()  # the file goes with the folder
         os.replace(self.path, aside)
+        self._aside = aside
+
+    def settle(self):
+        """The first update is done: from now on the run stays, whatever happens."""
+        self._fresh = False
+
+    def _undo(self):
+        for path in set(self.path.iterdir()) - self._before:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path in self._missing:
+            with suppress(OSError):  # another run has come into a parent meanwhile
+                path.rmdir()
+        if self._aside is not None:
+            os.replace(self._aside, self.path)
 
     def _take_lock(self):
         try:

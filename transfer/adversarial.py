@@ -13,9 +13,8 @@ Source: the public compressed ESRGAN (captain-pool/GSOC), after Aguinaldo et al.
 
 import tensorflow as tf
 
-from training.loop import Phase
 from training.updates import apply_gradients, weighted_sum
-from transfer.parts import imitation_loss
+from transfer.parts import adversarial_phase, imitation_loss
 
 TEACHER_PHASE = "adversarial"
 PUBLISHED = {
@@ -70,17 +69,7 @@ def phases(parts):
             "adversarial": parts.adversarial_weight,
         },
     )
-    return [
-        Phase(
-            name="adversarial",
-            step=step,
-            model=parts.student,
-            average=parts.average,
-            steps=parts.steps,
-            keep="last",
-            optimizers={"student": optimizer, "discriminator": adversary.optimizer},
-        )
-    ]
+    return [adversarial_phase(parts, step, steps=parts.steps)]
 
 
 if __name__ == "__main__":

@@ -68,49 +68,53 @@ def main(method=None):
     training_flags.define_training(steps=100_000, learning_rate=5e-4, batch_size=16, patch_size=24)
     training_flags.define_losses(adversarial_steps=20_000)
     common.define_run(run_dir=None)
-    app.run(lambda: (quantise if FLAGS.qat else distill)(method or FLAGS.method), description=DESCRIPTION)
+    app.run(lambda: distill(method or FLAGS.method), description=DESCRIPTION)
 
 
 def distill(method):
-    """Load the teacher, build the student, run the method's phases, write the report."""
+    """Load the teacher, build the student, run the method's phases (or --qat's), write the report."""
     from cli import networks, training  # TensorFlow takes seconds to import: --help need not wait for it
     from models import clone
+    from transfer import qat
     from transfer.methods import METHODS
     from transfer.parts import Parts
     from transfer.teacher_source import TeacherSource
 
-    module = METHODS[method]
-    FLAGS.run_dir = FLAGS.run_dir or f"runs/{method}"
+    module = qat if FLAGS.qat else METHODS[method]
     _take(module.PUBLISHED)
-    source = TeacherSource(phase=module.TEACHER_PHASE)
-    folder = training.open_run("student")
-    teacher = source.load()
-    student = training.new_generator(FLAGS.student)
-    parts = Parts(
-        teacher=teacher,
-        student=student,
-        average=clone(student),
-        content_loss=training.content_loss() if "content_weight" in module.PUBLISHED else None,
-        content_weight=FLAGS.content_weight,
-        kd_weight=FLAGS.kd_weight,
-        adversarial_weight=FLAGS.adversarial_weight,
-        affinity_weight=FLAGS.affinity_weight,
-        al=FLAGS.al,
-        steps=FLAGS.steps,
-        adversarial_steps=FLAGS.adversarial_steps,
-        new_optimizer=training.new_optimizer,
-        new_adversary=training.new_adversary,
-        teacher_adversary=lambda steps: training.load_adversary(networks.find_discriminator(FLAGS.teacher), steps),
-    )
-    training.train(
-        folder,
-        source.phases(module.phases(parts)),
-        teacher_pictures=source.pictures,
-        student=FLAGS.student,
-        parameters=student.count_params(),
-        method=method,
-        teacher=str(source.file or FLAGS.teacher_images),
-    )
+    finished = networks.find_weights(FLAGS.init or f"runs/{method}") if FLAGS.qat else None
+    FLAGS.run_dir = FLAGS.run_dir or (f"{finished.parent}_qat" if FLAGS.qat else f"runs/{method}")
+    guide = finished if FLAGS.guide == "student" else None
+    source = TeacherSource(phase=METHODS[method].TEACHER_PHASE, guide=guide)
+    with training.open_run("student") as folder:
+        teacher = source.load()
+        student = _quantised(finished) if FLAGS.qat else training.new_generator(FLAGS.student)
+        parts = Parts(
+            teacher=teacher,
+            student=student,
+            average=clone(student),
+            content_loss=training.content_loss() if "content_weight" in module.PUBLISHED else None,
+            content_weight=FLAGS.content_weight,
+            kd_weight=FLAGS.kd_weight,
+            adversarial_weight=FLAGS.adversarial_weight,
+            affinity_weight=FLAGS.affinity_weight,
+            al=FLAGS.al,
+            steps=FLAGS.steps,
+            adversarial_steps=FLAGS.adversarial_steps,
+            new_optimizer=training.new_optimizer,
+            new_adversary=training.new_adversary,
+            teacher_adversary=lambda steps: training.load_adversary(networks.find_discriminator(FLAGS.teacher), steps),
+        )
+        training.train(
+            folder,
+            source.phases(module.phases(parts)),
+            teacher_pictures=source.pictures,
+            student=FLAGS.student,
+            parameters=student.count_params(),
+            method=f"{method}+qat" if FLAGS.qat else method,
+            teacher=str(source.file or FLAGS.teacher_images),
+            **({"float_student": str(finished), "guide": FLAGS.guide} if FLAGS.qat else {}),
+        )
 
 
 def _take(published):
@@ -120,41 +124,16 @@ def _take(published):
             FLAGS[name].value = value
 
 
-def quantise(method):
-    """Fine-tune the quantised form of a finished student, guided by its float self or by the teacher."""
+def _quantised(file):
+    """The quantised form of the compact student in that weight file, its ranges those of the first training pictures."""
     from cli import networks, training
     from errors import UserError
     from export.calibration import calibration_pictures
-    from models import clone, load_generator
     from models.quantized import QuantizedCompact
-    from transfer import qat
 
-    _take(qat.PUBLISHED)
-    init = networks.find_weights(FLAGS.init or f"runs/{method}")
-    student = load_generator(init)
+    student = networks.load_in_float32(file)
     if not hasattr(student, "fuse"):
-        raise UserError(f"--init={init}: holds a {type(student).__name__}; --qat is for the compact students")
-    guide = student if FLAGS.guide == "student" else load_generator(networks.find_weights(FLAGS.teacher))
-    FLAGS.run_dir = FLAGS.run_dir or f"{init.parent}_qat"
-    folder = training.open_run("student")
+        raise UserError(f"--init={file}: holds a {type(student).__name__}; --qat is for the compact students")
     store = training.open_store("train")
     pictures = [store.lr(i) for i in range(min(64, len(store)))]
-    quantised = QuantizedCompact.of(student, calibration_pictures(student, pictures, seed=FLAGS.seed))
-    phases = qat.phases(
-        guide=guide,
-        student=quantised,
-        average=clone(quantised),
-        optimizer=training.new_optimizer(quantised, FLAGS.steps),
-        content_loss=training.content_loss(),
-        kd_weight=FLAGS.kd_weight,
-        steps=FLAGS.steps,
-    )
-    training.train(
-        folder,
-        phases,
-        student=FLAGS.student,
-        parameters=quantised.count_params(),
-        method=f"{method}+qat",
-        float_student=str(init),
-        guide=FLAGS.guide,
-    )
+    return QuantizedCompact.of(student, calibration_pictures(student, pictures, seed=FLAGS.seed))

@@ -11,9 +11,8 @@ arXiv:1902.00159, section 3.1.
 
 import tensorflow as tf
 
-from training.loop import Phase
 from training.updates import apply_gradients, weighted_sum
-from transfer.parts import imitation_loss
+from transfer.parts import imitation_loss, transfer_phase
 
 TEACHER_PHASE = "adversarial"
 PUBLISHED = {"kd_weight": 1.0}
@@ -38,23 +37,13 @@ class ComparativeStep:
 
 def phases(parts):
     """One phase: the transfer."""
-    optimizer = parts.new_optimizer(parts.student, parts.steps)
     step = ComparativeStep(
         teacher=parts.teacher,
         student=parts.student,
-        optimizer=optimizer,
+        optimizer=parts.new_optimizer(parts.student, parts.steps),
         weights={"imitation": parts.kd_weight},
     )
-    return [
-        Phase(
-            name="transfer",
-            step=step,
-            model=parts.student,
-            average=parts.average,
-            steps=parts.steps,
-            optimizers={"student": optimizer},
-        )
-    ]
+    return [transfer_phase(parts, step)]
 
 
 if __name__ == "__main__":

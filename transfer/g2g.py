@@ -10,9 +10,8 @@ Source: the Korean study of lightening SRGAN by knowledge distillation (2021) an
 
 import tensorflow as tf
 
-from training.loop import Phase
 from training.updates import apply_gradients, weighted_sum
-from transfer.parts import imitation_loss
+from transfer.parts import imitation_loss, transfer_phase
 
 TEACHER_PHASE = "pixel"
 PUBLISHED = {"content_weight": 1.0, "kd_weight": 1e-3}
@@ -42,24 +41,14 @@ class G2GStep:
 
 def phases(parts):
     """One phase: the transfer."""
-    optimizer = parts.new_optimizer(parts.student, parts.steps)
     step = G2GStep(
         teacher=parts.teacher,
         student=parts.student,
-        optimizer=optimizer,
+        optimizer=parts.new_optimizer(parts.student, parts.steps),
         content_loss=parts.content_loss,
         weights={"content": parts.content_weight, "imitation": parts.kd_weight},
     )
-    return [
-        Phase(
-            name="transfer",
-            step=step,
-            model=parts.student,
-            average=parts.average,
-            steps=parts.steps,
-            optimizers={"student": optimizer},
-        )
-    ]
+    return [transfer_phase(parts, step)]
 
 
 if __name__ == "__main__":

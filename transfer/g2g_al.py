@@ -11,10 +11,9 @@ Source: as `transfer.g2g`.
 
 import tensorflow as tf
 
-from training.loop import Phase
 from training.updates import apply_gradients, weighted_sum
 from transfer import g2g
-from transfer.parts import imitation_loss
+from transfer.parts import adversarial_phase, imitation_loss
 
 TEACHER_PHASE = "pixel"
 PUBLISHED = {"content_weight": 1.0, "kd_weight": 1e-3, "adversarial_weight": 1e-3}
@@ -67,15 +66,7 @@ def _adversarial_phase(parts, steps):
             "adversarial": parts.adversarial_weight,
         },
     )
-    return Phase(
-        name="adversarial",
-        step=step,
-        model=parts.student,
-        average=parts.average,
-        steps=steps,
-        keep="last",
-        optimizers={"student": optimizer, "discriminator": adversary.optimizer},
-    )
+    return adversarial_phase(parts, step, steps=steps)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,8 @@ layers of two deep networks with L1 terms beside; here the terms beside are G2G'
 import tensorflow as tf
 
 from losses.affinity import feature_affinity_loss
-from training.loop import Phase
 from training.updates import apply_gradients, weighted_sum
-from transfer.parts import imitation_loss
+from transfer.parts import imitation_loss, transfer_phase
 
 TEACHER_PHASE = "pixel"
 PUBLISHED = {"content_weight": 1.0, "kd_weight": 1e-3, "affinity_weight": 0.1}
@@ -50,11 +49,10 @@ class FeatureAffinityStep:
 
 def phases(parts):
     """One phase: the transfer."""
-    optimizer = parts.new_optimizer(parts.student, parts.steps)
     step = FeatureAffinityStep(
         teacher=parts.teacher,
         student=parts.student,
-        optimizer=optimizer,
+        optimizer=parts.new_optimizer(parts.student, parts.steps),
         content_loss=parts.content_loss,
         weights={
             "content": parts.content_weight,
@@ -62,16 +60,7 @@ def phases(parts):
             "affinity": parts.affinity_weight,
         },
     )
-    return [
-        Phase(
-            name="transfer",
-            step=step,
-            model=parts.student,
-            average=parts.average,
-            steps=parts.steps,
-            optimizers={"student": optimizer},
-        )
-    ]
+    return [transfer_phase(parts, step)]
 
 
 if __name__ == "__main__":

@@ -10,10 +10,9 @@ Source: as `transfer.g2g`. `--al` as in `transfer.g2g_al`.
 
 import tensorflow as tf
 
-from training.loop import Phase
 from training.updates import apply_gradients, weighted_sum
 from transfer import g2g
-from transfer.parts import imitation_loss
+from transfer.parts import adversarial_phase, imitation_loss
 
 TEACHER_PHASE = "adversarial"
 PUBLISHED = {"content_weight": 1.0, "kd_weight": 1e-3, "adversarial_weight": 1e-3}
@@ -77,15 +76,7 @@ def _adversarial_phase(parts, steps):
             "adversarial_teacher": parts.adversarial_weight,
         },
     )
-    return Phase(
-        name="adversarial",
-        step=step,
-        model=parts.student,
-        average=parts.average,
-        steps=steps,
-        keep="last",
-        optimizers={"student": optimizer, "discriminator": adversary.optimizer},
-    )
+    return adversarial_phase(parts, step, steps=steps)
 
 
 if __name__ == "__main__":

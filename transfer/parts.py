@@ -1,10 +1,11 @@
-"""What every transfer method is handed: the networks, the losses, the weights of the terms."""
+"""What every transfer method is handed (the networks, the losses, the weights of the terms), and the two kinds of phase it makes of that."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from losses.pixel import mse_loss
+from training.loop import Phase
 
 # The published weights of the imitation term are for pixels in [0, 255]; ours are in [0, 1].
 _LEVELS_SQUARED = 255.0**2
@@ -35,6 +36,18 @@ class Parts:
     new_optimizer: Callable
     new_adversary: Callable
     teacher_adversary: Callable
+
+
+def transfer_phase(parts, step, *, name="transfer"):
+    """A phase of `parts.steps` that keeps the weights with the best validation metric. step: its student and optimizer by these names."""
+    optimizers = {"student": step.optimizer}
+    return Phase(name, step, step.student, parts.average, parts.steps, optimizers=optimizers)
+
+
+def adversarial_phase(parts, step, *, steps):
+    """A phase that keeps its last weights: adversarial learning lowers PSNR. step: has an `adversary` beside student and optimizer."""
+    optimizers = {"student": step.optimizer, "discriminator": step.adversary.optimizer}
+    return Phase("adversarial", step, step.student, parts.average, steps, "last", optimizers)
 
 
 def imitation_loss(sr_teacher, sr):

@@ -9,19 +9,19 @@ arXiv:1802.05668 (a guide in floats).
     python distill.py --qat --init=runs/g2g_al
 """
 
-from training.loop import Phase
-from transfer.g2g import G2GStep
+from transfer.g2g import PUBLISHED, G2GStep
+from transfer.parts import transfer_phase
 
-PUBLISHED = {"kd_weight": 1e-3}  # as G2G
+__all__ = ["PUBLISHED", "phases"]
 
 
-def phases(*, guide, student, average, optimizer, content_loss, kd_weight, steps):
-    """One phase. guide: a generator in floats, never changed. student, average: `models.quantized.QuantizedCompact`. The rest as in `Parts`."""
+def phases(parts):
+    """One phase. parts.teacher: the guide, a generator in floats; parts.student, parts.average: `models.quantized.QuantizedCompact`."""
     step = G2GStep(
-        teacher=guide,
-        student=student,
-        optimizer=optimizer,
-        content_loss=content_loss,
-        weights={"content": 1.0, "imitation": kd_weight},
+        teacher=parts.teacher,
+        student=parts.student,
+        optimizer=parts.new_optimizer(parts.student, parts.steps),
+        content_loss=parts.content_loss,
+        weights={"content": parts.content_weight, "imitation": parts.kd_weight},
     )
-    return [Phase("qat", step, student, average, steps, optimizers={"student": optimizer})]
+    return [transfer_phase(parts, step, name="qat")]

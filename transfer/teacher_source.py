@@ -9,11 +9,10 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 from absl import flags
 
-from cli.networks import find_teacher
+from cli.networks import find_teacher, load_in_float32
 from data.orientations import ORIENTATIONS, inverse_orient, orient
 from data.teacher_pictures import open_teacher_pictures, teacher_images
 from errors import UserError
@@ -57,11 +56,12 @@ class StepFromCache:
 class TeacherSource:
     """Where a run's teacher comes from: a network that runs at every step, or pictures (--cache_teacher, --teacher_images).
 
-    phase: of the teacher's training whose end is wanted. Raises UserError when there is no such teacher.
+    phase: of the teacher's training whose end is wanted. guide: a weight file that takes the teacher's place. Raises UserError when there is
+    no such teacher.
     """
 
-    def __init__(self, *, phase):
-        self.file = None if FLAGS.teacher_images else find_teacher(FLAGS.teacher, phase=phase)
+    def __init__(self, *, phase, guide=None):
+        self.file = None if FLAGS.teacher_images else guide or find_teacher(FLAGS.teacher, phase=phase)
         self.cached = bool(FLAGS.cache_teacher or FLAGS.teacher_images)
         if FLAGS.self_ensemble and (FLAGS.teacher_images or not FLAGS.cache_teacher):
             raise UserError("--self_ensemble: goes with --cache_teacher, and not with --teacher_images")
@@ -70,16 +70,10 @@ class TeacherSource:
     def load(self):
         """What the steps are given for a teacher."""
         if self.file is not None:
-            policy = keras.config.dtype_policy()
-            if self.cached:  # made once: no reason to save on it
-                keras.config.set_dtype_policy("float32")
-            self._network = load_generator(self.file)
-            keras.config.set_dtype_policy(policy)
+            self._network = (load_in_float32 if self.cached else load_generator)(self.file)
             self._network.trainable = False
             if self._network.scale != FLAGS.scale:
-                raise UserError(
-                    f"--teacher={FLAGS.teacher}: enlarges {self._network.scale} times, but --scale is {FLAGS.scale}"
-                )
+                raise UserError(f"{self.file}: enlarges {self._network.scale} times, but --scale is {FLAGS.scale}")
         self.teacher = TeacherInBatch(FLAGS.scale) if self.cached else self._network
         return self.teacher
 

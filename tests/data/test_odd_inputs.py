@@ -12,6 +12,7 @@ from PIL import Image
 
 from data.folder import folder
 from data.images import list_images, read_rgb
+from data.mapped_file import MappedFile
 from data.paired import paired
 from data.patches import PatchSampler
 from data.source import crop_to_shared, fits_scale
@@ -22,7 +23,7 @@ SIDES = st.integers(1, 30)
 
 
 def numbered_store(shapes, scale):
-    """Every LR pixel holds (picture, row, column); every HR pixel repeats its LR pixel. In memory: no file is needed."""
+    """Every LR pixel holds (picture, row, column); every HR pixel repeats its LR pixel. Its files are gone already, the maps are not."""
     pictures = [
         np.stack([np.full(shape, number), *np.mgrid[: shape[0], : shape[1]]], axis=-1).astype(np.uint8)
         for number, shape in enumerate(shapes)
@@ -30,8 +31,13 @@ def numbered_store(shapes, scale):
     large = [picture.repeat(scale, axis=0).repeat(scale, axis=1) for picture in pictures]
     index = {"scale": scale, "names": [str(number) for number in range(len(shapes))], "description": "numbered"}
     index |= {"key": "numbered", "degradation": "none", "lr_shapes": [list(shape) for shape in shapes]}
-    lr, hr = (np.concatenate([picture.ravel() for picture in side]) for side in (pictures, large))
-    return PictureStore(index=index, hr=hr, lr=lr)
+    mapped = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, side in (("lr", pictures), ("hr", large)):
+            pixels = np.concatenate([picture.ravel() for picture in side])
+            pixels.tofile(Path(folder, name))
+            mapped[name] = MappedFile(Path(folder, name), dtype=np.uint8, length=len(pixels))
+    return PictureStore(index=index, **mapped)
 
 
 @given(

@@ -1,5 +1,7 @@
 """Training batches: purity, shards, alignment, choice of crops."""
 
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,6 +16,7 @@ from data.orientations import inverse_orient
 from data.patches import PatchSampler, _CallsInFlight, batches, busiest, crop_pair
 from data.source import Source
 from data.store import open_store
+from data.teacher_pictures import open_teacher_pictures
 from errors import UserError
 
 
@@ -187,3 +190,59 @@ def test_refusals(store):
     for wrong in ({"shard_index": 1}, {"detail": 0}, {"patch_size": 0}):
         with pytest.raises(ValueError, match="must be at least 1"):
             batches(store, **{**OPTIONS, **wrong})
+
+
+def flat_pictures(count, side=16):
+    """Picture i is of level i everywhere."""
+    return [np.full((side, side, 3), level, np.uint8) for level in range(count)]
+
+
+def test_pictures_that_a_shortened_file_has_lost_are_named_skipped_and_counted(tmp_path, caplog):
+    """A read beyond the end of the file would kill this very process."""
+    store = store_of(flat_pictures(5), tmp_path)
+    arguments = {"batch_size": 8, "patch_size": 8, "seed": 0, "detail": 2}
+    sampler = PatchSampler(store, **arguments)
+    before = [sampler.batch(k, range(8)) for k in range(20)]
+    assert {int(level) for lr, _ in before for level in np.unique(lr)} == {0, 1, 2, 3, 4}
+    size = 3 * 16 * 16 * 3
+    os.truncate(tmp_path / "made-up/lr.uint8", size)  # pictures 3 and 4 are lost
+    after = [sampler.batch(k, range(8)) for k in range(20)]
+    for (lr, hr), (lr_before, _) in zip(after, before, strict=True):
+        np.testing.assert_array_equal(hr, lr.repeat(2, axis=1).repeat(2, axis=2))
+        assert set(np.unique(lr)) <= {0, 1, 2}
+        kept = lr_before[:, 0, 0, 0] < 3
+        np.testing.assert_array_equal(lr[kept], lr_before[kept])  # what can still be read is what would have been read
+    messages = [record.getMessage() for record in caplog.records]
+    assert sorted(message[0] for message in messages) == ["3", "4"]
+    assert messages[1].endswith("it is skipped from now on (2 pictures so far)")
+
+
+def test_a_shortened_file_of_originals_or_of_the_teachers_pictures_counts_too(tmp_path, caplog):
+    store = store_of(flat_pictures(4), tmp_path)
+    teacher = open_teacher_pictures(
+        store, upscale=lambda lr: lr.repeat(2, 0).repeat(2, 1), teacher_key="", cache_dir=tmp_path
+    )
+    sampler = PatchSampler(store, batch_size=8, patch_size=8, seed=0, detail=1, teacher=teacher)
+    size = 32 * 32 * 3
+    os.truncate(tmp_path / "made-up/hr.uint8", 3 * size)
+    assert all(set(np.unique(part)) <= {0, 1, 2} for k in range(9) for part in sampler.batch(k, range(8)))
+    os.truncate(next(tmp_path.glob("teacher-*/sr.uint8")), 1 * size)
+    assert all(set(np.unique(part)) <= {0} for k in range(9) for part in sampler.batch(k, range(8)))
+    assert "(3 pictures so far)" in caplog.text
+
+
+def test_nothing_left_to_read_is_an_error_that_says_so(tmp_path):
+    store = store_of(flat_pictures(2), tmp_path)
+    sampler = PatchSampler(store, batch_size=2, patch_size=8, seed=0, detail=1)
+    os.truncate(tmp_path / "made-up/lr.uint8", 0)
+    with pytest.raises(UserError, match="made up: none of the decoded pictures can be read any more"):
+        sampler.batch(0, range(2))
+
+
+def test_deleted_files_are_read_to_the_end(tmp_path):
+    store = store_of(flat_pictures(2), tmp_path)
+    sampler = PatchSampler(store, batch_size=8, patch_size=8, seed=0, detail=1)
+    before = sampler.batch(0, range(8))
+    shutil.rmtree(tmp_path / "made-up")
+    for a, b in zip(before, sampler.batch(0, range(8)), strict=True):
+        np.testing.assert_array_equal(a, b)

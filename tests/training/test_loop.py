@@ -94,10 +94,18 @@ def test_best_keeps_the_best_and_last_the_last(tmp_path):
     folder, summaries = train(tmp_path / "best", learning_rate=1e-3)
     assert models.read_facts(folder.weights)["step"] == 8
     assert summaries[0]["metrics"]["darkness"] > 0.5
-    # Ascent instead of descent: the best is the beginning, the last is the end.
-    folder, _ = train(tmp_path / "best_is_first", learning_rate=-1e-3)
+    # Ascent instead of descent: the best is the beginning, the last is the end. The summary tells of what was kept.
+    folder, summaries = train(tmp_path / "best_is_first", learning_rate=-1e-3)
     assert models.read_facts(folder.weights)["step"] == 0
     assert models.read_facts(folder.last_weights)["step"] == 8
+    assert summaries[0]["metrics"] == models.read_facts(folder.weights)["metrics"]
+    assert summaries[0]["metrics"] != models.read_facts(folder.last_weights)["metrics"]
+    # So it does where the process that kept them is gone.
+    with pytest.raises(StopIteration):
+        train(tmp_path / "resumed", learning_rate=-1e-3, stop=5)
+    folder, summaries = train(tmp_path / "resumed", learning_rate=-1e-3)
+    assert models.read_facts(folder.weights)["step"] == 0
+    assert summaries[0]["metrics"] == pytest.approx(models.read_facts(folder.weights)["metrics"])
     folder, _ = train(tmp_path / "last", learning_rate=-1e-3, keep="last")
     assert models.read_facts(folder.weights)["step"] == 8
 

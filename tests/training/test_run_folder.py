@@ -42,3 +42,46 @@ def test_a_file_in_the_way(tmp_path):
     (tmp_path / "run").write_text("")
     with pytest.raises(UserError, match="--run_dir=.*run: cannot be written"):
         RunFolder(tmp_path / "run", role="student").open({}, fixed=set())
+
+
+def fail_in(folder, config, **options):
+    """As a command that opens its run, writes a first checkpoint and weights, and fails before its first update."""
+    with pytest.raises(UserError, match="too large"), folder:
+        folder.open(config, fixed={"seed"}, **options)
+        folder.checkpoints("pixel").mkdir(parents=True)
+        folder.weights.write_text("untrained")
+        raise UserError("--patch_size: too large")
+
+
+def test_a_start_that_fails_leaves_nothing(tmp_path):
+    fail_in(RunFolder(tmp_path / "runs/new", role="student"), {"seed": "1"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_start_that_fails_leaves_what_was_there(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    fail_in(RunFolder(tmp_path, role="student"), {"seed": "1"})
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_new_run_that_fails_to_start_gives_the_old_one_back(tmp_path):
+    begun(tmp_path / "run", {"seed": "1"}).close()
+    fail_in(RunFolder(tmp_path / "run", role="student"), {"seed": "2"}, new_run=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert read_config(tmp_path / "run/config.txt") == {"seed": "1"}
+    assert (tmp_path / "run/checkpoints/pixel").is_dir()
+
+
+def test_after_its_first_update_or_when_continued_a_run_stays(tmp_path):
+    folder = RunFolder(tmp_path / "run", role="student")
+    with pytest.raises(RuntimeError), folder:
+        folder.open({"seed": "1"}, fixed={"seed"})
+        folder.checkpoints("pixel").mkdir(parents=True)
+        folder.settle()
+        raise RuntimeError
+    fail = RunFolder(tmp_path / "run", role="student")
+    with pytest.raises(RuntimeError), fail:
+        fail.open({"seed": "1"}, fixed={"seed"})
+        raise RuntimeError
+    assert (tmp_path / "run/checkpoints/pixel").is_dir()
+    assert read_config(tmp_path / "run/config.txt") == {"seed": "1"}
