@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 
 from absl import logging
@@ -12,7 +13,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class Interruption:
     """Catches the two signals while it is entered. `requested` is the signal that came, or None.
 
-    Outside of the main thread, where Python allows no handlers, it catches nothing.
+    A thread of its own hears of them through Python's wake-up socket: Python's handlers would wait for a step that is under way, and take two
+    signals that come meanwhile for one. Outside of the main thread, where Python allows no handlers, it catches nothing.
     """
 
     def __init__(self):
@@ -21,17 +23,29 @@ class Interruption:
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+            self._ear, self._mouth = socket.socketpair()
+            self._mouth.setblocking(False)
+            self._wakeup_before = signal.set_wakeup_fd(self._mouth.fileno(), warn_on_full_buffer=False)
+            threading.Thread(target=self._listen, daemon=True).start()
+            self._before = {number: signal.signal(number, lambda *_: None) for number in _SIGNALS}
         return self
 
     def __exit__(self, *_):
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self._before:
+            signal.set_wakeup_fd(self._wakeup_before)
+            self._mouth.close()
 
-    def _on_signal(self, number, _frame):
-        if self.requested is not None:
-            os._exit(128 + number)
-        self.requested = signal.Signals(number)
+    def _listen(self):
+        """One byte for each signal, its number; none when the other end is closed."""
+        with self._ear:
+            while numbers := self._ear.recv(1):
+                if numbers[0] not in _SIGNALS:
+                    continue
+                if self.requested is not None:
+                    os._exit(128 + numbers[0])
+                self.requested = signal.Signals(numbers[0])
 
     def leave(self, saved):
         """End the process with 128 + the signal's number (143, 130), saying where the state lies."""

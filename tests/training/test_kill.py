@@ -19,11 +19,12 @@ SMALL = [
     *("--dataset=sample", "--content_loss=pixel", "--validation_size=64", "--validation_pictures=1", "--deterministic"),
     *("--batch_size=4", "--patch_size=8", "--checkpoint_every=7", "--validate_every=10", "--log_every=5"),
 ]
-STUDENT = ["--student=compact_xs", "--depth=1", "--width=8", "--steps=150", "--adversarial_steps=40"]
+STUDENT = ["--student=compact_xs", "--depth=1", "--width=8", "--steps=400", "--adversarial_steps=40"]
 COMMANDS = {
     "teacher": ["train_teacher.py", "--depth=1", "--width=8", "--steps=60", "--adversarial_steps=40", *SMALL],
     **{method: ["distill.py", f"--method={method}", *STUDENT, *SMALL] for method in METHOD_NAMES},
 }
+COMMANDS["adversarial"].append("--steps=60")  # each with a discriminator
 
 
 @pytest.fixture(scope="module")
@@ -47,21 +48,30 @@ def run_through(folder, command):
 def arrays(run):
     found = sorted(run.glob("*.weights.h5"))
     assert found
-    return {path.name: models.load_generator(path).get_weights() for path in found}
+    return {path.name: models.load_model(path).get_weights() for path in found}
 
 
-def newest(run):
-    return max((path.stat().st_mtime_ns for path in run.glob("checkpoints/*/step-*")), default=0)
+def checkpoints(run, phases, *, since=0, least=0):
+    """Checkpoints that the first of these phases has at that step or later, or a later phase at any, written after `since`."""
+    found = [path for path in run.glob(f"checkpoints/{phases[0]}/step-*") if int(path.name[5:]) >= least]
+    found += [path for phase in phases[1:] for path in run.glob(f"checkpoints/{phase}/step-*")]
+    return [path for path in found if path.stat().st_mtime_ns > since]
 
 
-def kill_in_the_midst(folder, command, run, delay, number=signal.SIGKILL):
-    """Start, wait until a checkpoint is written, then `delay` seconds, then kill. Returns the exit status."""
-    before, process = newest(run), start(folder, command)
-    while process.poll() is None and newest(run) == before:
-        time.sleep(0.005)
+def kill_in_the_midst(folder, command, run, phases, *, least=0, delay=0.0, number=signal.SIGKILL):
+    """Start, wait until such a checkpoint is written, then `delay` seconds, then kill. Returns the exit status."""
+    since, process = time.time_ns(), start(folder, command)
+    while process.poll() is None and not checkpoints(run, phases, since=since, least=least):
+        time.sleep(0.002)
     time.sleep(delay)
     process.send_signal(number)
     return process.wait(timeout=120)
+
+
+def three_moments(phases, moments):
+    """(phase's index, least step) for three kills, in order: the first phase, the last one and any, each in its first half."""
+    indices = sorted([0, moments.randrange(len(phases)), len(phases) - 1])
+    return sorted((index, moments.randrange(phases[index]["steps"] // 2)) for index in indices)
 
 
 @pytest.mark.slow
@@ -73,15 +83,16 @@ def test_killed_three_times_it_ends_with_the_same_bits(kind, teacher, tmp_path):
     whole, killed = tmp_path / "runs/whole", tmp_path / "runs/killed"
     command = [*COMMANDS[kind], *([] if kind == "teacher" else [f"--teacher={teacher}/runs/teacher"])]
     run_through(tmp_path, [*command, f"--run_dir={whole}"])
-    seconds = sum(phase["seconds"] for phase in json.loads((whole / "report.json").read_text())["phases"])
+    phases = json.loads((whole / "report.json").read_text())["phases"]
+    names = [phase["phase"] for phase in phases]
     seed = time.time_ns()
     print(f"seed of the moments: {seed}")
     moments = random.Random(seed)
-    statuses = [
-        kill_in_the_midst(tmp_path, [*command, f"--run_dir={killed}"], killed, moments.uniform(0, seconds / 5))
-        for _ in range(3)
-    ]
-    assert statuses == [-signal.SIGKILL] * 3, (tmp_path / "log.txt").read_text()
+    for index, least in three_moments(phases, moments):
+        delay = moments.uniform(0, 0.2)
+        command_line = [*command, f"--run_dir={killed}"]
+        status = kill_in_the_midst(tmp_path, command_line, killed, names[index:], least=least, delay=delay)
+        assert status == -signal.SIGKILL, (tmp_path / "log.txt").read_text()
     run_through(tmp_path, [*command, f"--run_dir={killed}"])
     expected, found = arrays(whole), arrays(killed)
     assert list(expected) == list(found)
@@ -97,7 +108,7 @@ def test_sigterm_and_sigint_save_and_say_where(teacher, tmp_path):
     (tmp_path / "datasets/cache").symlink_to(teacher / "datasets/cache")
     run = tmp_path / "run"
     command = ["train_student.py", *STUDENT, *SMALL, f"--run_dir={run}", "--steps=100000", "--checkpoint_every=100000"]
-    assert kill_in_the_midst(tmp_path, command, run, 2.0, signal.SIGTERM) == 143
+    assert kill_in_the_midst(tmp_path, command, run, ["pixel"], delay=2.0, number=signal.SIGTERM) == 143
     saved = max(run.glob("checkpoints/pixel/step-*"))
     assert int(saved.name[5:]) > 0
     assert f"SIGTERM: saved {saved}; the same command goes on from there" in (tmp_path / "log.txt").read_text()
@@ -112,3 +123,25 @@ def test_sigterm_and_sigint_save_and_say_where(teacher, tmp_path):
     assert "another process is training there" in double.stderr and "Traceback" not in double.stderr
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
+
+
+@pytest.mark.slow
+def test_a_second_signal_exits_at_once(teacher, tmp_path):
+    """While the first is still waiting for its step: the checkpoint that it asks for is not written."""
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets/cache").symlink_to(teacher / "datasets/cache")
+    run = tmp_path / "run"
+    # Steps of a second and more, so that both signals fall into one.
+    heavy = ["train_student.py", "--student=compact_m", *SMALL, "--batch_size=32", "--patch_size=96", "--log_every=1"]
+    command = [*heavy, f"--run_dir={run}", "--steps=100000", "--checkpoint_every=100000"]
+    process = start(tmp_path, command)
+    while not checkpoints(run, ["pixel"]):
+        assert process.poll() is None, (tmp_path / "log.txt").read_text()
+        time.sleep(0.01)
+    time.sleep(1.0)
+    for _ in range(2):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+    assert process.wait(timeout=60) == 143
+    assert [path.name for path in run.glob("checkpoints/pixel/step-*")] == ["step-000000000"]
+    assert "saved" not in (tmp_path / "log.txt").read_text()

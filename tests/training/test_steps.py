@@ -12,6 +12,7 @@ from training.adversary import Adversary
 from training.average import MovingAverage
 from training.optimizers import current_learning_rate, make_optimizer, make_schedule
 from training.steps import AdversarialStep, PixelStep
+from training.update import Update
 from training.updates import weighted_sum
 
 
@@ -138,3 +139,86 @@ def test_warm_up_rises_linearly_and_is_what_the_optimizer_uses():
     assert current_learning_rate(make_optimizer(small_student(), schedule=schedule)) == pytest.approx(1e-4)
     with pytest.raises(ValueError, match="choose one of constant, cosine, step"):
         make_schedule("linear", learning_rate=1e-3, steps=10)
+
+
+def update_of(model, optimizer, **options):
+    step = PixelStep(generator=model, optimizer=optimizer, pixel_loss=mse_loss)
+    return Update(step, MovingAverage(model=model, average=models.clone(model), decay=0.9), **options)
+
+
+def two_models():
+    model = small_student()
+    return model, models.clone(model)
+
+
+def test_the_update_compiled_by_xla_is_the_update():
+    keras.utils.set_random_seed(1)
+    (plain, compiled), data = two_models(), [batch(seed) for seed in range(3)]
+    for model, options in ((plain, {}), (compiled, {"jit_compile": True})):
+        update = update_of(model, optimizer_for(model), **options)
+        terms = [update(pair).numpy() for pair in data]
+        if model is plain:
+            expected = terms
+    np.testing.assert_allclose(terms, expected, rtol=1e-4)
+    for a, b in zip(plain.get_weights(), compiled.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)  # a tenth of one update
+
+
+def test_parts_of_a_batch_add_up_to_the_whole():
+    """The mean of the parts' gradients is the gradient of the batch: one Adam update, with its norm clipped as a whole."""
+    keras.utils.set_random_seed(1)
+    (whole, in_parts), optimizers = two_models(), []
+    lr, hr = (tf.concat(pair, axis=0) for pair in zip(batch(0), batch(1), strict=True))
+    for model, parts in ((whole, 1), (in_parts, 4)):
+        schedule = make_schedule("constant", learning_rate=1e-3, steps=10)
+        optimizers.append(make_optimizer(model, schedule=schedule, clip_norm=0.01))
+        update = update_of(model, optimizers[-1], parts=parts)
+        terms = [float(update((lr, hr))[0]) for _ in range(3)]
+        if model is whole:
+            expected = terms
+    np.testing.assert_allclose(terms, expected, rtol=1e-5)
+    assert [int(optimizer.iterations) for optimizer in optimizers] == [3, 3]
+    for a, b in zip(whole.get_weights(), in_parts.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_an_overflow_halves_the_loss_scale_and_skips_the_step():
+    """float16 gradients end at 65,504: a loss of a thousand overflows at the first scale of 2^15, and no longer after some halvings."""
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        keras.utils.set_random_seed(1)
+        model = small_student()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    schedule = make_schedule("constant", learning_rate=1e-3, steps=10)
+    optimizer = make_optimizer(model, schedule=schedule, loss_scaling=True)
+    step = PixelStep(generator=model, optimizer=optimizer, pixel_loss=lambda hr, sr: 1000.0 * mse_loss(hr, sr))
+    before = model.get_weights()
+    step(*batch())
+    assert float(optimizer.loss_scale) == 2.0**14
+    assert (
+        int(optimizer.iterations) == int(optimizer.sick) == 0
+    )  # an overflow is how the scale is found, not a sickness
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    scales = []
+    while not int(optimizer.iterations):
+        scales.append(float(optimizer.loss_scale))
+        step(*batch())
+        assert len(scales) < 16
+    assert scales == [2.0 ** (14 - i) for i in range(len(scales))]
+    assert float(optimizer.loss_scale) == scales[-1]  # a sound step leaves it
+    assert any(not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_the_loss_scale_does_not_change_the_update():
+    keras.utils.set_random_seed(1)
+    plain, scaled = two_models()
+    schedule = make_schedule("constant", learning_rate=1e-3, steps=10)
+    for model, loss_scaling in ((plain, False), (scaled, True)):
+        optimizer = make_optimizer(model, schedule=schedule, clip_norm=0.01, loss_scaling=loss_scaling)
+        step = PixelStep(generator=model, optimizer=optimizer, pixel_loss=mse_loss)
+        for seed in range(3):
+            step(*batch(seed))
+    for a, b in zip(plain.get_weights(), scaled.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
