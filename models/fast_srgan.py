@@ -11,8 +11,7 @@ only infinite activations reach. Its batch statistics were never updated in trai
 import keras
 from keras import layers, ops
 
-from models.srresnet import prelu
-from models.upsampling import PixelShuffle, rounded_reach, shuffle_factors, shuffle_reach
+from models.upsampling import pixel_shuffles, prelu, rounded_reach, shuffle_reach, through_shuffles
 
 
 def _norm(name):
@@ -65,12 +64,7 @@ class FastSRGAN(keras.Model):
         ]
         self.trunk_conv = layers.Conv2D(width, 3, padding="same", name="trunk_conv")
         self.trunk_norm = _norm("trunk_norm")
-        self.upsampling = [
-            PixelShuffle(
-                filters=width, factor=factor, activation=prelu(f"upsample_{i + 1}_prelu"), name=f"upsample_{i + 1}"
-            )
-            for i, factor in enumerate(shuffle_factors(scale))
-        ]
+        self.upsampling = pixel_shuffles(filters=width, scale=scale)
         self.tail = layers.Conv2D(3, kernel_size, padding="same", name="tail")
 
     @property
@@ -89,10 +83,7 @@ class FastSRGAN(keras.Model):
 
     def enlarge(self, features, lr):
         """From the trunk's features to the picture: (B, scale·h, scale·w, 3)."""
-        x = features
-        for upsample in self.upsampling:
-            x = upsample(x)
-        return ops.cast(self.tail(x), "float32")  # under mixed precision too
+        return through_shuffles(features, shuffles=self.upsampling, tail=self.tail)
 
     def call(self, lr, training=False):
         return self.enlarge(self.features(lr, training=training), lr)

@@ -6,14 +6,9 @@ lightening SRGAN by knowledge distillation (2021), 8 blocks of 32 filters, has 2
 """
 
 import keras
-from keras import layers, ops
+from keras import layers
 
-from models.upsampling import PixelShuffle, rounded_reach, shuffle_factors, shuffle_reach
-
-
-def prelu(name):
-    """One slope per channel, shared over height and width, starting at 0.25 (He et al., arXiv:1502.01852)."""
-    return layers.PReLU(shared_axes=[1, 2], alpha_initializer=keras.initializers.Constant(0.25), name=name)
+from models.upsampling import pixel_shuffles, prelu, rounded_reach, shuffle_reach, through_shuffles
 
 
 class ResidualBlock(layers.Layer):
@@ -50,12 +45,7 @@ class SRResNet(keras.Model):
         self.trunk = [ResidualBlock(filters=width, name=f"block_{i + 1}") for i in range(depth)]
         self.trunk_conv = layers.Conv2D(width, 3, padding="same", name="trunk_conv")
         self.trunk_norm = layers.BatchNormalization(momentum=0.8, name="trunk_norm")
-        self.upsampling = [
-            PixelShuffle(
-                filters=width, factor=factor, activation=prelu(f"upsample_{i + 1}_prelu"), name=f"upsample_{i + 1}"
-            )
-            for i, factor in enumerate(shuffle_factors(scale))
-        ]
+        self.upsampling = pixel_shuffles(filters=width, scale=scale)
         self.tail = layers.Conv2D(3, 9, padding="same", name="tail")
 
     @property
@@ -72,10 +62,7 @@ class SRResNet(keras.Model):
 
     def enlarge(self, features, lr):
         """From the trunk's features to the picture: (B, scale·h, scale·w, 3)."""
-        x = features
-        for upsample in self.upsampling:
-            x = upsample(x)
-        return ops.cast(self.tail(x), "float32")  # under mixed precision too
+        return through_shuffles(features, shuffles=self.upsampling, tail=self.tail)
 
     def call(self, lr, training=False):
         return self.enlarge(self.features(lr, training=training), lr)

@@ -91,6 +91,28 @@ class PixelShuffle(layers.Layer):
         return self.activation(ops.depth_to_space(self.conv(x), self.factor))
 
 
+def prelu(name):
+    """One slope per channel, shared over height and width, starting at 0.25 (He et al., arXiv:1502.01852)."""
+    return layers.PReLU(shared_axes=[1, 2], alpha_initializer=keras.initializers.Constant(0.25), name=name)
+
+
+def pixel_shuffles(*, filters, scale):
+    """The chain of `PixelShuffle` that reaches `scale`, each with a PReLU of its own."""
+    return [
+        PixelShuffle(
+            filters=filters, factor=factor, activation=prelu(f"upsample_{i + 1}_prelu"), name=f"upsample_{i + 1}"
+        )
+        for i, factor in enumerate(shuffle_factors(scale))
+    ]
+
+
+def through_shuffles(features, *, shuffles, tail):
+    """From features to the picture: (B, h, w, c) to (B, scale·h, scale·w, 3), float32 under mixed precision too."""
+    for shuffle in shuffles:
+        features = shuffle(features)
+    return ops.cast(tail(features), "float32")
+
+
 def repeat_channels(images, factor):
     """All channels factor² times: what depth-to-space by `factor` turns into repeated pixels. (B, h, w, c) to (B, h, w, factor²·c)."""
     # By concatenation of few: XNNPACK runs CONCATENATION of up to five tensors, and no TILE.
