@@ -39,8 +39,15 @@ flags.DEFINE_string(
 flags.DEFINE_float(
     "max_drop_db",
     None,
-    "PSNR the file may lose against Keras, in dB, or it is not kept; 0.15 for int8 and 0.05 otherwise by default.",
+    "PSNR the file may lose, in dB, or it is not kept: against Keras and, after --qat, against the float student too; 0.15 for int8 and 0.05 "
+    "otherwise by default.",
     0.0,
+    module_name=_GROUP,
+)
+flags.DEFINE_string(
+    "licence",
+    None,
+    "Of the weights, for the file's metadata; by default what the weight file says, or unknown.",
     module_name=_GROUP,
 )
 flags.DEFINE_string(
@@ -78,7 +85,7 @@ def main():
 def _export(model, weights):
     import sys
 
-    from cli.exporting import calibration, proof_pairs
+    from cli.exporting import calibration, float_student, proof_pairs
     from errors import UserError
     from export import Limits, write_checked
     from models import read_facts
@@ -87,6 +94,7 @@ def _export(model, weights):
     output = Path(FLAGS.output or f"{str(weights).removesuffix('.weights.h5')}{suffix}.tflite")
     if output.suffix != ".tflite":
         raise UserError(f"--output={output}: the name has to end in .tflite")
+    facts = read_facts(weights)
     description = write_checked(
         model,
         output,
@@ -96,12 +104,14 @@ def _export(model, weights):
         width=FLAGS.width,
         quantize=FLAGS.quantize,
         calibration=calibration(model, weights) if FLAGS.quantize == "int8" else (),
+        float_student=float_student(model, weights),
         weights=str(weights),
         weights_sha256=_sha256(weights),
-        training=read_facts(weights),
+        training=facts,
+        licence=FLAGS.licence or facts.get("licence", "unknown"),
         command=" ".join(sys.argv),
     )
-    if description["training"].get("step") == 0:
+    if facts.get("step") == 0:
         logging.warning(
             "%s: weights of step 0, from before any training; let the training run on and export again", weights
         )
@@ -116,6 +126,8 @@ def _export(model, weights):
         *(proof["max_difference"], proof["psnr_drop_db"], proof["pictures"], 100 * proof["share_in_xnnpack"]),
         *(proof["milliseconds"], *proof["timed_input"]),
     )
+    if "drop_from_float_db" in proof:
+        logging.info("loses %.3f dB against the float student it was trained from", proof["drop_from_float_db"])
     return 0
 
 

@@ -1,5 +1,6 @@
 """The pictures that an export is calibrated and proven on."""
 
+import json
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import data
 from cli.pictures import adopt, open_store
 from errors import UserError
 from export.calibration import calibration_pictures
+from models import load_generator
+from models.quantized import QuantizedCompact
 
 FLAGS = flags.FLAGS
 
@@ -43,6 +46,24 @@ def calibration(model, weights):
     else:
         pictures = [lr for _, _, lr in data.sample(split="train", scale=model.scale).pairs()]
     return calibration_pictures(model, pictures, height=FLAGS.height, width=FLAGS.width)
+
+
+def float_student(model, weights):
+    """The network in floats that a quantised `model` was trained from, as the report of its run names it.
+
+    None for a network in floats, and, with a warning, where that one is not known or gone.
+    """
+    if not isinstance(model, QuantizedCompact):
+        return None
+    report = Path(weights).parent / "report.json"
+    named = json.loads(report.read_text()).get("float_student") if report.is_file() else None
+    if named and Path(named).is_file():
+        return load_generator(named)
+    logging.warning(
+        "%s: the float student it was trained from is %s; the proof is against its quantised form alone",
+        *(weights, f"gone ({named})" if named else "not known"),
+    )
+    return None
 
 
 def _store_of(weights, split):

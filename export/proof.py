@@ -38,7 +38,10 @@ print(peak() - before)
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file may lose: max_difference, of values in [0, 1] (None: not looked at), and max_drop_db, of PSNR on Y against the originals."""
+    """What a file may lose: max_difference, of values in [0, 1] (None: not looked at), and max_drop_db, of PSNR on Y against the originals.
+
+    The drop is held against Keras, and against the float student too where the file is of one that was trained in its quantised form.
+    """
 
     max_difference: float | None
     max_drop_db: float
@@ -56,27 +59,32 @@ class Limits:
             return f"differs from Keras by {difference:.2g} on a real picture, more than {self.max_difference:g}"
         if not drop <= self.max_drop_db:
             return f"loses {drop:.3f} dB against Keras, more than {self.max_drop_db:g} (--max_drop_db)"
+        drop = proof.get("drop_from_float_db", 0.0)
+        if not drop <= self.max_drop_db:
+            return f"loses {drop:.3f} dB against the float student, more than {self.max_drop_db:g} (--max_drop_db)"
         return None
 
 
-def prove(path, model, pairs, *, height=180, width=320):
+def prove(path, model, pairs, *, float_student=None, height=180, width=320):
     """Run real pictures through the TFLite file (LiteRT) and through `model` (Keras), and look at the file.
 
     pairs: list of (lr, hr), (h, w, 3) and (scale·h, scale·w, 3) uint8 RGB; a file of fixed size sees their middle, continued by reflection where they
-    are smaller. height, width: input that is timed, where the file leaves it open. Returns a dict of JSON values: max_difference and
-    mean_difference of values in [0, 1], psnr_db and psnr_drop_db (Y, border of `scale` pixels, 8-bit output), operations, outside_xnnpack,
+    are smaller. float_student: the network in floats that a quantised `model` was trained from, where it is at hand. height, width: input that
+    is timed, where the file leaves it open. Returns a dict of JSON values: max_difference and
+    mean_difference of values in [0, 1], psnr_db and psnr_drop_db (Y, border of `scale` pixels, 8-bit output), with float_student also
+    float_psnr_db and drop_from_float_db, operations, outside_xnnpack,
     share_in_xnnpack, float_operations, milliseconds and keras_milliseconds (medians), peak_memory_bytes at that size.
     """
     file, keras = TFLiteEngine(path), KerasEngine(model)
+    engines = [file, keras, *([KerasEngine(float_student)] if float_student else [])]
     size = file.fixed_size or (height, width)
-    differences, drops, scores = [], [], []
+    differences, scores = [], []
     for lr, hr in pairs:
         lr, hr = _middle(lr, file.fixed_size), _middle(hr, file.fixed_size, model.scale)
-        outputs = [engine(lr[None] / np.float32(255.0))[0] for engine in (file, keras)]
+        outputs = [engine(lr[None] / np.float32(255.0))[0] for engine in engines]
         differences.append(np.abs(outputs[0] - outputs[1]))
-        ours, theirs = (psnr(hr, to_uint8(sr), border=model.scale) for sr in outputs)
-        scores.append(ours)
-        drops.append(theirs - ours)
+        scores.append([psnr(hr, to_uint8(sr), border=model.scale) for sr in outputs])
+    ours, theirs, *floats = (float(score) for score in np.mean(scores, axis=0))
     content = path.read_bytes()
     names, outside = operations(content), outside_xnnpack(content)
     times = measure({"file": file, "keras": keras}, height=size[0], width=size[1], repetitions=5, warmup=1)
@@ -84,8 +92,9 @@ def prove(path, model, pairs, *, height=180, width=320):
         "pictures": len(pairs),
         "max_difference": float(max(d.max() for d in differences)),
         "mean_difference": float(np.mean([d.mean() for d in differences])),
-        "psnr_db": float(np.mean(scores)),
-        "psnr_drop_db": float(np.mean(drops)),
+        "psnr_db": ours,
+        "psnr_drop_db": theirs - ours,
+        **({"float_psnr_db": floats[0], "drop_from_float_db": floats[0] - ours} if floats else {}),
         "operations": {name: names.count(name) for name in sorted(set(names))},
         "outside_xnnpack": outside,
         "share_in_xnnpack": round(1 - len(outside) / len(names), 3),

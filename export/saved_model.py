@@ -11,16 +11,23 @@ import tensorflow as tf
 from errors import UserError
 
 
-def export_graph(model, folder, *, batch=None, height=None, width=None):
+def export_graph(model, folder, *, batch=None, height=None, width=None, eight_bits=False):
     """Write a SavedModel into `folder`, with one signature `serving_default`: lr to sr.
+
+    eight_bits: sr in steps of 1/255 from 0 to 1, which conversion to integers makes the type of the output. Left to calibration, its step would
+    follow the brightest picture seen, and a file's 255 would not be white.
 
     lr: (batch, height, width, 3) float32 RGB in [0, 1], None for any; sr: (batch, scale·height, scale·width, 3) float32, clipped to [0, 1].
     """
 
     def serve(lr):
         sr = model(lr, training=False)
-        # A quantised network's output cannot leave [0, 1]; a clip after it would be an island of floats.
-        return {"sr": sr if getattr(model, "clipped", False) else tf.minimum(tf.maximum(sr, 0.0), 1.0)}
+        if not getattr(
+            model, "clipped", False
+        ):  # a quantised network's output is; a clip after it would be an island of floats
+            sr = tf.minimum(tf.maximum(sr, 0.0), 1.0)
+            sr = tf.quantization.fake_quant_with_min_max_args(sr, 0.0, 1.0) if eight_bits else sr
+        return {"sr": sr}
 
     archive = keras.export.ExportArchive()
     archive.track(model)

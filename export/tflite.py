@@ -36,7 +36,7 @@ def convert(model, *, height=None, width=None, quantize="none", calibration=()):
     if isinstance(model, Compact) and quantize == "int8":
         model = QuantizedCompact.of(model, calibration)
     with tempfile.TemporaryDirectory() as folder:
-        export_graph(fused(model), folder, batch=1, height=height, width=width)
+        export_graph(fused(model), folder, batch=1, height=height, width=width, eight_bits=quantize == "int8")
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if quantize != "none":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -13,11 +13,22 @@ from export.tflite import convert, fused
 
 
 def write_checked(
-    model, path, *, pairs, limits, height=None, width=None, quantize="none", calibration=(), timed=(180, 320), **facts
+    model,
+    path,
+    *,
+    pairs,
+    limits,
+    height=None,
+    width=None,
+    quantize="none",
+    calibration=(),
+    float_student=None,
+    timed=(180, 320),
+    **facts,
 ):
     """Write `model` as `path` (.tflite), described in its metadata and, with the proof, in a .json beside it; keep neither unless it holds.
 
-    pairs: real pictures for the proof, see `export.prove`. limits: `export.Limits`. height, width, quantize, calibration: see `export.convert`.
+    pairs, float_student: for the proof, see `export.prove`. limits: `export.Limits`. height, width, quantize, calibration: see `export.convert`.
     timed: height and width of the input that is timed. facts: what else the description should say, JSON values.
     Returns the description. Raises UserError when the limits are broken or the target cannot be written.
     """
@@ -32,7 +43,9 @@ def write_checked(
             candidate = Path(folder) / path.name
             candidate.write_bytes(content)
             _write(candidate.with_suffix(".json"), description)
-            description["proof"] = prove(candidate, model, pairs, height=timed[0], width=timed[1])
+            description["proof"] = prove(
+                candidate, model, pairs, float_student=float_student, height=timed[0], width=timed[1]
+            )
             if reason := limits.broken_by(description["proof"]):
                 raise UserError(f"{path}: not kept: {reason}")
             _write(candidate.with_suffix(".json"), description)

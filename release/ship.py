@@ -35,7 +35,7 @@ def main():
     run, target = Path(FLAGS.run), Path(FLAGS.output or weights.FOLDER) / FLAGS.name
     model, origin = _open(run, target)
     path = target.with_name(f"{FLAGS.name}.weights.h5")
-    save_weights(model, path, origin=origin)
+    save_weights(model, path, origin=origin, licence=LICENCE)
     _write_flags(run, target)
     _export(model, target.with_name(f"{FLAGS.name}.tflite"), run, path, origin, quantize="none")
     if FLAGS.int8_run:
@@ -89,7 +89,7 @@ def _write_flags(run, target):
 def _export(model, path, run, weight_file, origin, *, quantize):
     import hashlib
 
-    from cli.exporting import proof_pairs
+    from cli.exporting import float_student, proof_pairs
     from errors import UserError
     from export import Limits, write_checked
 
@@ -99,6 +99,7 @@ def _export(model, path, run, weight_file, origin, *, quantize):
         pairs=proof_pairs(run / "report.json", model.scale),
         limits=Limits.of(quantize),
         quantize=quantize,
+        float_student=float_student(model, run / "student.weights.h5"),
         weights=weight_file.name,
         weights_sha256=hashlib.sha256(weight_file.read_bytes()).hexdigest(),
         licence=LICENCE,

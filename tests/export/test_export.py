@@ -18,6 +18,7 @@ from export import Limits, convert, write_checked, write_saved_model
 from export.calibration import calibration_pictures
 from export.graph import float_operations, operations, outside_xnnpack, read_metadata
 from export.lint import check, report
+from models.quantized import QuantizedCompact
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +131,24 @@ def test_a_file_that_loses_too_much_is_not_kept(student, pairs, tmp_path):
             student, path, pairs=pairs, limits=Limits.of("int8"), quantize="int8", calibration=black, timed=(16, 16)
         )
     assert [file.name for file in tmp_path.iterdir()] == ["a.tflite"] and path.read_bytes() == b"the old one"
+
+
+def test_the_proof_of_a_quantised_student_is_held_against_its_float_self_too(student, pairs, tmp_path):
+    """Ranges that cut off half of what is there: the file does what its network does, and both have lost much."""
+    lr = pairs[0][0]
+    sr = np.clip(student(lr[None] / np.float32(255), training=False)[0], 0, 1) * 255
+    noise = np.random.default_rng(3).normal(0, 10, sr.shape)
+    pairs = [(lr, np.clip(np.rint(sr + noise), 0, 255).astype(np.uint8))]  # an original that the student is close to
+    quantised = QuantizedCompact.of(student, calibration_pictures(student, [lr], count=4))
+    options = {"pairs": pairs, "quantize": "int8", "timed": (16, 16), "float_student": student}
+    good = write_checked(quantised, tmp_path / "a.tflite", limits=Limits.of("int8"), **options)["proof"]
+    assert good["drop_from_float_db"] == pytest.approx(good["float_psnr_db"] - good["psnr_db"]) and good["psnr_db"] > 25
+    for bounds in quantised.ranges:
+        bounds.high.assign(bounds.high / 2)
+    bad = write_checked(quantised, tmp_path / "a.tflite", limits=Limits.of("int8", max_drop_db=99), **options)["proof"]
+    assert abs(bad["psnr_drop_db"]) < 0.15 < bad["drop_from_float_db"]
+    with pytest.raises(UserError, match=r"a\.tflite: not kept: loses .* dB against the float student, more than 0\.15"):
+        write_checked(quantised, tmp_path / "a.tflite", limits=Limits.of("int8"), **options)
 
 
 def test_limits_by_hand():
