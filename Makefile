@@ -3,11 +3,14 @@
 # make results measures the shipped networks on BENCHMARKS/Set5 and BENCHMARKS/Set14 and writes the tables and cards
 # make ledger trains compact_s alone and with each transfer, three seeds each, on PHOTOGRAPHS and OTHERS, and compares them (hours)
 # make check   what has to pass: ruff, then the tests
+# make web     the shipped students in your browser, on localhost (MODELS=FOLDER for others, PORT=NUMBER); needs npm
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
+MODELS ?= weights
+PORT ?= 8000
 
 BENCHMARKS ?= benchmarks
 LPIPS ?= $(BENCHMARKS)/lpips_squeeze_v0.1.npz
@@ -18,7 +21,7 @@ OTHERS ?= others
 LEDGER := runs/ledger
 LEDGER_FLAGS := --flagfile=release/ledger.txt --hr_dir=$(PHOTOGRAPHS) --valid_dir=$(OTHERS)
 
-.PHONY: demo test test-slow check format results ledger clean
+.PHONY: demo test test-slow check format results ledger web clean
 
 demo: $(VENV)/.requirements
 	@echo "The demo downloads nothing but packages: its content loss is pixel-based (--content_loss=pixel), where real training uses VGG19."
@@ -58,6 +61,15 @@ format: $(VENV)/.requirements-test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+web: $(VENV)/.requirements web/node_modules/.package-lock.json
+	$(BIN)/python -m web.build --models=$(MODELS) --output=build/web
+	@echo "Open http://localhost:$(PORT)/ and stop the server with Ctrl+C."
+	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory build/web
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	npm ci --prefix web --no-audit --no-fund
+	touch $@
+
 $(VENV)/.requirements: requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
@@ -68,4 +80,4 @@ $(VENV)/.requirements-test: requirements-test.txt $(VENV)/.requirements
 	touch $@
 
 clean:
-	rm -rf $(VENV) build
+	rm -rf $(VENV) build web/node_modules
