@@ -127,11 +127,13 @@ def open_upscaler():
     """The upscaler that the flags describe. Raises UserError."""
     from inference import Upscaler
     from inference.composition import PreservedColour, SelfEnsemble
+    from inference.engines import use_tensorflow_threads
     from inference.strength import interpolated, phase_files
     from inference.upscaler import open_engine
 
     model = FLAGS.model or default_model()
     if FLAGS.strength is not None:
+        use_tensorflow_threads(FLAGS.threads)
         model = interpolated(*phase_files(model), FLAGS.strength)
     engine = open_engine(model, threads=FLAGS.threads, kind=FLAGS.engine)
     engine = SelfEnsemble(engine) if FLAGS.self_ensemble else engine

@@ -70,6 +70,22 @@ class KerasEngine:
         return self._clipped(np.asarray(lr, np.float32)).numpy()
 
 
+def use_tensorflow_threads(threads):
+    """Hold TensorFlow, in the whole process, to so many threads; None leaves it its own number.
+
+    It takes them before its first operation only: after that a warning says that they stay as they are.
+    """
+    import tensorflow as tf
+
+    if threads in (None, tf.config.threading.get_intra_op_parallelism_threads()):
+        return
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        logging.warning("threads=%d: TensorFlow runs already, and keeps the number it has", threads)
+
+
 class TFLiteEngine:
     """An exported .tflite network, float or 8-bit, of fixed or dynamic size, run by LiteRT.
 

@@ -6,7 +6,7 @@ import numpy as np
 
 import weights
 from errors import UserError
-from inference.engines import KerasEngine, TFLiteEngine
+from inference.engines import KerasEngine, TFLiteEngine, use_tensorflow_threads
 from inference.memory import fitting_tile
 from inference.pixels import as_float, store
 from inference.saved_models import SavedModelEngine, open_keras_file
@@ -28,7 +28,8 @@ class Upscaler:
         model_or_path: a Keras generator; an engine (see inference.engines); or the path of a .weights.h5 file, of
         a .tflite file, of a run folder, which is searched for student.tflite, student.weights.h5 and
         teacher.weights.h5, in this order; or the name of a shipped network, such as compact_s (see weights/README.md).
-        threads: of a TFLite network, all usable cores when None. (Keras networks use TensorFlow's own pool.)
+        threads: all usable cores when None. TensorFlow, which runs all but .tflite files, takes them for the whole process and only
+        before its first operation; a model or an engine has its own.
         tile: LR pixels per tile side, without halo; when None as large as memory_mb, about what the process is to
         take in all, permits. It changes memory and speed, never the result.
 
@@ -93,6 +94,7 @@ def open_engine(model_or_path, *, threads=None, kind="auto"):
     path = find_network(model_or_path, kind=kind)
     if path.suffix == ".tflite":
         return TFLiteEngine(path, threads=threads)
+    use_tensorflow_threads(threads)
     if path.suffix == ".keras":
         return open_keras_file(path)
     if path.is_dir():

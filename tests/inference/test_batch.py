@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -81,3 +84,36 @@ def test_interrupted_or_failing_network_leaves_no_half_file(nearest, pairs, erro
     for path in (pairs[0][1].parent).iterdir():
         assert not path.name.startswith(".")
         Image.open(path).load()
+
+
+@pytest.fixture
+def not_root():
+    """Root may read and write anywhere; so the tests that are run by root become nobody for a while."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    yield
+    os.seteuid(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="modes of files are those of Unix")
+def test_a_locked_folder_and_an_unreadable_picture_are_a_line_each(nearest, pairs, tmp_path, monkeypatch, request):
+    monkeypatch.chdir(
+        tmp_path
+    )  # paths from here need no way through pytest's own folders, which are their owner's alone
+    tmp_path.chmod(0o755)
+    Path("locked").mkdir(mode=0o555)
+    Path("open").mkdir(mode=0o755)
+    Path("open").chmod(0o777)
+    Path("c.png").chmod(0)
+    request.getfixturevalue("not_root")
+    words = [("a.png", "locked/a.png"), ("a.png", "locked/new/a.png"), ("c.png", "open/c.png"), ("e.png", "open/e.png")]
+    events = list(upscale_files(Upscaler(nearest), words))
+    assert [str(event.error) for event in events[:3]] == [
+        "locked/a.png: cannot be written: permission denied",
+        "locked/new/a.png: cannot be written: permission denied",
+        "c.png: damaged or unreadable: permission denied",
+    ]
+    assert events[3].error is None
+    assert os.listdir("locked") == [] and os.listdir("open") == ["e.png"]

@@ -1,6 +1,5 @@
 """upscale.py as people run it."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -65,13 +64,6 @@ def test_folder_with_failures_then_again(exported, folder):
 def test_mistakes_are_one_line(exported, folder, words, said):
     done = run(exported, "in/a b.png", *words, cwd=folder)
     assert done.returncode in (1, 2) and said in done.stderr and "Traceback" not in done.stderr
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
-def test_write_protected_target(exported, folder):
-    (folder / "locked").mkdir(mode=0o500)
-    done = run(exported, "in/a b.png", "-o", "locked/b.png", cwd=folder)
-    assert done.returncode == 1 and "b.png: cannot be written: permission denied" in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

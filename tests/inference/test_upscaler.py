@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,9 @@ from errors import UserError
 from inference import Upscaler
 from inference.engines import KerasEngine, TFLiteEngine
 from inference.upscaler import find_network
+from models import build_generator, save_weights
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def picture(shape, dtype):
@@ -125,3 +129,21 @@ assert not {{"tensorflow", "keras", "models"}} & set(sys.modules)
 """
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
+
+
+def test_threads_hold_tensorflow_too(tmp_path):
+    """In a process of its own: TensorFlow takes them only once."""
+    save_weights(build_generator("compact_xs", depth=1, width=4), tmp_path / "a.weights.h5")
+    code = (
+        "import sys\n"
+        "from inference import Upscaler\n"
+        "Upscaler(sys.argv[1], threads=1)\n"
+        "import tensorflow as tf\n"
+        "print(tf.config.threading.get_intra_op_parallelism_threads())\n"
+        "tf.zeros(1) + 1\n"
+        "Upscaler(sys.argv[1], threads=2)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "a.weights.h5")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["1"], done.stderr
+    assert "threads=2: TensorFlow runs already" in done.stderr
