@@ -130,8 +130,21 @@ def _open(path):
     try:
         with _patient_pillow():
             return Image.open(path, formats=_FORMATS)
+    except UnidentifiedImageError:
+        _refuse_deep_tiff(path)
+        raise
     finally:
         Image.MAX_IMAGE_PIXELS = limit
+
+
+def _refuse_deep_tiff(path):
+    """Raise UserError for a sound TIFF of numbers that no picture of 8 or 16 bits has; Pillow does not say what it met."""
+    import tifffile
+
+    with contextlib.suppress(tifffile.TiffFileError, IndexError), tifffile.TiffFile(path) as file:
+        dtype = file.pages[0].dtype
+        if dtype is not None and dtype not in (np.bool_, np.uint8, np.uint16):
+            raise UserError(f"{path}: {dtype} pixels are not supported; save it with 8 or 16 bits")
 
 
 def _check_size(path, image, max_pixels):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import ExifTags, Image, ImageCms
 
 from errors import UserError
@@ -234,6 +235,16 @@ def test_no_cut_or_changed_byte_gives_anything_but_a_user_error(upscaler, tmp_pa
         except UserError as error:
             assert str(error).startswith(f"{source}: ")
         assert {path.name for path in tmp_path.glob("out/*")} <= {"b.png"}
+
+
+def test_a_picture_of_floats_is_named_as_such(upscaler, tmp_path):
+    """Pillow reads the grey one, and does not know the other."""
+    for shape, said in (((4, 4), "32-bit float pixels .*and some are NaN"), ((4, 4, 3), "float32 pixels")):
+        values = np.full(shape, 0.5, np.float32)
+        values[0, 0] = np.nan
+        tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack" if len(shape) == 2 else "rgb")
+        with pytest.raises(UserError, match=rf"a\.tif: {said}.*save it with 8 or 16 bits"):
+            upscale_file(upscaler, tmp_path / "a.tif", tmp_path / "b.tif")
 
 
 def test_too_large_is_refused_unless_allowed(upscaler, tmp_path):
