@@ -32,9 +32,8 @@ class Turns:
     def __next__(self):
         position = self._taken % (_WARM_UP + self._updates)
         self._taken += 1
-        if position == 0:
-            if self._taken > 1:
-                self._close()
+        if position == 0 and self._taken > 1:
+            self._close()
             for name, (update, updates) in self._others.items():
                 self.seconds[name].append(_seconds(update, updates))
         if position == _WARM_UP:
