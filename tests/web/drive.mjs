@@ -11,7 +11,7 @@ const { chromium } = require("playwright-core");
 const options = JSON.parse(process.argv[2]);
 const DONE = ": \\d+ × \\d+ to \\d+ × \\d+ in ";
 
-const scenarios = { upscale, refuse, cancel, lookAround, useKeyboard, dropAndPaste, start };
+const scenarios = { upscale, refuse, cancel, lookAround, useKeyboard, useMouseAndFingers, dropAndPaste, start };
 
 async function main() {
   const browser = await chromium.launch({
@@ -189,6 +189,34 @@ async function useKeyboard(page) {
   await page.focus("#divider");
   await page.keyboard.press("ArrowRight");
   return { reached, students: [first, second], zooms, divider: await page.inputValue("#divider") };
+}
+
+/** The divider dragged to a quarter by mouse, the wheel turned without and with the focus, then two fingers moved apart to twice their distance. */
+async function useMouseAndFingers(page) {
+  await isReady(page);
+  await page.click("#sample");
+  await until(page, DONE);
+  const { x, y, width, height } = await page.locator("#view").boundingBox();
+  const zooms = [await page.textContent("#zoom")];
+  await page.mouse.move(x + width / 2, y + height / 2);
+  await page.mouse.wheel(0, -100);
+  zooms.push(await page.textContent("#zoom"));
+  await page.mouse.down();
+  await page.mouse.move(x + width / 4, y + height / 2, { steps: 5 });
+  await page.mouse.up();
+  await page.mouse.wheel(0, -100); // the click has given the view the focus
+  await page.waitForFunction((before) => document.getElementById("zoom").textContent !== before, zooms[1]);
+  await page.click("#actual-size");
+  const session = await page.context().newCDPSession(page);
+  const touch = (type, apart) => {
+    const touchPoints = apart ? [-1, 1].map((side, id) => ({ x: x + width / 2 + side * apart, y: y + height / 3, id })) : [];
+    return session.send("Input.dispatchTouchEvent", { type, touchPoints });
+  };
+  await touch("touchStart", 60);
+  for (const apart of [80, 100, 120]) await touch("touchMove", apart);
+  await touch("touchEnd");
+  zooms.push(await page.textContent("#zoom"));
+  return { divider: Number(await page.inputValue("#divider")), zooms };
 }
 
 /** The ids (or names) of what Tab reaches from the view on. */

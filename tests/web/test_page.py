@@ -112,6 +112,14 @@ def test_keyboard(visit):
     assert seen["divider"] == "50.5"
 
 
+def test_mouse_and_fingers(visit):
+    seen = visit("useMouseAndFingers", context={"hasTouch": True})
+    fitted, scrolled, pinched = (int(zoom.rstrip(" %")) for zoom in seen["zooms"])
+    assert scrolled == fitted  # the wheel belongs to the page until the view has the focus
+    assert 195 <= pinched <= 205
+    assert seen["divider"] == pytest.approx(25, abs=1)
+
+
 def test_drop_paste_and_save(visit):
     seen = visit("dropAndPaste")
     assert [line.partition(":")[0] for line in seen["said"]] == ["drop.png", "paste.png"]
