@@ -10,8 +10,8 @@ from export.graph import float_operations
 from models import GENERATORS, build_generator
 
 SIZE = 24
-# Rounding of floats; of half floats; of weights, and of everything, to 8 bits.
-MEAN_DIFFERENCE = {"none": 1e-5, "float16": 1e-3, "dynamic": 0.005, "int8": 0.02}
+# Rounding of floats; of half floats; of weights, and of everything, to 8 bits, by untrained networks whose values reach 19 before the clip.
+MEAN_DIFFERENCE = {"none": 1e-5, "float16": 1e-3, "dynamic": 0.02, "int8": 0.03}
 # One of each architecture, small enough for every day.
 SMALL = {
     "srresnet": {"depth": 1, "width": 8},
