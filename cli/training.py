@@ -59,6 +59,8 @@ def _set_up_machine():
     keras.config.set_dtype_policy(FLAGS.precision)
     if FLAGS.deterministic:
         tf.config.experimental.enable_op_determinism()
+        # Grappler rewrites one and the same graph differently from process to process, and sums of four and more gradients then round differently.
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 def new_generator(name):
