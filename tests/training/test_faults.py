@@ -137,6 +137,25 @@ def test_weights_that_cannot_be_written_are_one_line(tmp_path):
         train(tmp_path)
 
 
+def test_batches_that_can_no_longer_be_made_are_one_line(tmp_path):
+    """What the data raises in a thread of tf.data comes out as the user's line, and the last checkpoint stays."""
+
+    def broken(start):
+        def generate():
+            for k, batch in enumerate(batches(start), start):
+                if k == 5:
+                    raise UserError("photos/: none of the decoded pictures can be read any more")
+                yield batch
+
+        return tf.data.Dataset.from_generator(generate, output_signature=batches(0).element_spec)
+
+    with pytest.raises(
+        UserError, match="^a batch could not be read: photos/: none of the decoded pictures can be read"
+    ):
+        train(tmp_path, batches=broken)
+    assert Checkpoints(tmp_path / "checkpoints/phase_0", {}).newest().name == "step-000000004"
+
+
 def test_curves_that_cannot_be_written_are_one_line(tmp_path):
     (tmp_path / "logs").write_text("in the way")
     with pytest.raises(UserError, match="logs: TensorBoard's curves could not be written"):
