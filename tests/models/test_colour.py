@@ -38,7 +38,8 @@ def batches():
 
 
 @pytest.mark.slow
-# Not the networks with batch normalisation (fast_srgan, srresnet_8x32): without the input added at the end they need longer than a test may take.
+# Not the networks with batch normalisation (fast_srgan, srresnet_8x32): without the input added at the end they need longer than a test may take;
+# docs/systems.md has what was measured.
 @pytest.mark.parametrize("name", ["compact_s", "compressed_rrdb", "compressed_rrdb_small"])
 def test_white_black_and_grey_stay(name):
     keras.utils.set_random_seed(0)
