@@ -107,6 +107,7 @@ def test_quantisation_aware_fine_tuning_and_its_file(road):
     run(road, "export_tflite.py", "--student=runs/g2g_al_qat", "--quantize=int8", "--max_drop_db=1")
     described = json.loads((road / "runs/g2g_al_qat/student.int8.json").read_text())
     assert described["input"]["dtype"] == "uint8" and described["proof"]["float_operations"] == []
+    assert described["proof"]["drop_from_float_db"] <= 1
 
 
 @pytest.mark.parametrize(
