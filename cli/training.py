@@ -133,7 +133,10 @@ def content_loss():
     if FLAGS.content_loss == "pixel":
         return mae_loss
     return PerceptualLoss(
-        layer=FLAGS.perceptual_layer, before_activation=FLAGS.before_activation, vgg_weights=FLAGS.vgg_weights
+        layer=FLAGS.perceptual_layer,
+        before_activation=FLAGS.before_activation,
+        shifted=FLAGS.shifted_features,
+        vgg_weights=FLAGS.vgg_weights,
     )
 
 

@@ -114,6 +114,12 @@ def define_losses(*, adversarial_steps):
     )
     define.string(group, "perceptual_layer", "block5_conv4", "VGG19 convolution whose features are compared.")
     define.boolean(group, "before_activation", False, "Compare the features before the ReLU, as ESRGAN does.")
+    define.boolean(
+        group,
+        "shifted_features",
+        False,
+        "Compare the features of crops that begin at different pixels, so that no grid grows which VGG19's poolings do not see.",
+    )
     define.string(
         group,
         "vgg_weights",

@@ -161,6 +161,24 @@ def test_perceptual_loss_against_numpy(vgg_file, before_activation):
     assert float(loss(tensor(hr[None]), tensor(sr[None]))) == pytest.approx(expected, rel=1e-4)
 
 
+def test_shifted_features_see_every_phase_of_the_poolings(vgg_file):
+    """Eight equal pairs: the mean over eight beginnings, each as if it were cropped by hand."""
+    hr, sr = np.random.default_rng(2).random((2, 1, 20, 16, 3)).astype("float32")
+    plain = PerceptualLoss(layer="block2_conv2", vgg_weights=vgg_file)
+    shifted = PerceptualLoss(layer="block2_conv2", vgg_weights=vgg_file, shifted=True)
+    starts = [(0, 0), (2, 2), (1, 3), (3, 1), (0, 2), (2, 0), (1, 1), (3, 3)]
+    assert {top for top, _ in starts} == {left for _, left in starts} == {0, 1, 2, 3}
+    by_hand = [
+        float(plain(*(tensor(image[:, top : top + 16, left : left + 12]) for image in (hr, sr))))
+        for top, left in starts
+    ]
+    assert np.std(by_hand) > 0
+    loss = shifted(*(tensor(np.repeat(image, 8, axis=0)) for image in (hr, sr)))
+    assert float(loss) == pytest.approx(np.mean(by_hand), rel=1e-4)
+    first = shifted(tensor(hr), tensor(sr))  # a batch of one, and whatever else is no multiple of eight
+    assert float(first) == pytest.approx(by_hand[0], rel=1e-4)
+
+
 def test_vgg19_is_the_one_of_keras(vgg_file):
     """Same layer names, shapes and pooling as keras.applications: equal features with equal weights."""
     reference = keras.applications.VGG19(weights=None, include_top=False, input_shape=(32, 32, 3))
