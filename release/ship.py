@@ -40,10 +40,11 @@ def main():
     _export(model, target.with_name(f"{FLAGS.name}.tflite"), run, path, origin, quantize="none")
     if FLAGS.int8_run:
         int8_run = Path(FLAGS.int8_run)
+        target = target.with_name(f"{FLAGS.name}.int8")
         model, origin = _open(int8_run, target)
-        _write_flags(int8_run, target.with_name(f"{FLAGS.name}.int8"))
+        _write_flags(int8_run, target)
         file = int8_run / "student.weights.h5"
-        _export(model, target.with_name(f"{FLAGS.name}.int8.tflite"), int8_run, file, origin, quantize="int8")
+        _export(model, target.with_name(f"{target.name}.tflite"), int8_run, file, origin, quantize="int8")
 
 
 def _open(run, target):
