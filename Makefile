@@ -1,7 +1,7 @@
 # make demo    the whole road on embedded photographs, in a few minutes
 # make test    every fast test          make test-slow    those that take minutes
 # make results measures the shipped networks on BENCHMARKS/Set5 and BENCHMARKS/Set14 and writes the tables and cards
-# make ledger trains compact_s alone and with each transfer, three seeds each, on PHOTOGRAPHS and OTHERS, and compares them (hours)
+# make ledger trains compact_s alone and with each transfer, three seeds each, from TEACHER, on PHOTOGRAPHS and OTHERS, and compares them (hours)
 # make check   what has to pass: ruff, then the tests
 # make web     the shipped students in your browser, on localhost (MODELS=FOLDER for others, PORT=NUMBER); needs npm
 
@@ -18,6 +18,7 @@ RESULTS := docs/results
 
 PHOTOGRAPHS ?= photographs
 OTHERS ?= others
+TEACHER ?= runs/teacher
 LEDGER := runs/ledger
 LEDGER_FLAGS := --flagfile=release/ledger.txt --hr_dir=$(PHOTOGRAPHS) --valid_dir=$(OTHERS)
 
@@ -51,9 +52,9 @@ results: $(VENV)/.requirements
 ledger: $(VENV)/.requirements
 	set -e; for seed in 0 1 2; do \
 	  $(BIN)/python train_student.py $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/alone_$$seed; \
-	  $(BIN)/python distill.py --method=g2g --teacher=edsr_8x64 $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/g2g_$$seed; \
-	  $(BIN)/python distill.py --method=g2g --cache_teacher --self_ensemble --teacher=edsr_8x64 $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/cached_$$seed; \
-	  $(BIN)/python distill.py --method=g2g_fa --teacher=edsr_8x64 $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/g2g_fa_$$seed; \
+	  $(BIN)/python distill.py --method=g2g --teacher=$(TEACHER) $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/g2g_$$seed; \
+	  $(BIN)/python distill.py --method=g2g --cache_teacher --self_ensemble --teacher=$(TEACHER) $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/cached_$$seed; \
+	  $(BIN)/python distill.py --method=g2g_fa --teacher=$(TEACHER) $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/g2g_fa_$$seed; \
 	done
 	$(BIN)/python evaluate.py --ledger $(LEDGER)/*_[0-2] --benchmarks=Set5,Set14 --data_root=$(BENCHMARKS) --lpips_weights=$(LPIPS) --output=$(RESULTS)/ledger
 

@@ -40,8 +40,9 @@ def _shipped(name, phase):
 def find_teacher(path, *, phase):
     """The teacher's weights from the end of that phase. Raises UserError that names the command which makes them."""
     if not Path(path).exists() and not weights.keras_file(path):
-        shipped = " or ".join(["train one first: python train_teacher.py", *_shipped_teachers()])
-        raise UserError(f"--teacher={path}: no such weight file or run folder; {shipped}")
+        raise UserError(
+            f"--teacher={path}: no such weight file or run folder; train one first: python train_teacher.py"
+        )
     try:
         return find_weights(path, phase=phase)
     except UserError as error:
@@ -49,10 +50,6 @@ def find_teacher(path, *, phase):
         raise UserError(
             f"--teacher={path}: holds no teacher.{phase}.weights.h5; run train_teacher.py {remedy}"
         ) from error
-
-
-def _shipped_teachers():
-    return [f"take the shipped one: --teacher={name}" for name in [weights.TEACHER] if weights.keras_file(name)]
 
 
 def find_discriminator(teacher):
