@@ -89,6 +89,7 @@ def _export(model, weights):
     from errors import UserError
     from export import Limits, write_checked
     from models import read_facts
+    from training.checkpoints import sha256
 
     suffix = "" if FLAGS.quantize == "none" else f".{FLAGS.quantize}"
     output = Path(FLAGS.output or f"{str(weights).removesuffix('.weights.h5')}{suffix}.tflite")
@@ -106,7 +107,7 @@ def _export(model, weights):
         calibration=calibration(model, weights) if FLAGS.quantize == "int8" else (),
         float_student=float_student(model, weights),
         weights=str(weights),
-        weights_sha256=_sha256(weights),
+        weights_sha256=sha256(weights),
         training=facts,
         licence=FLAGS.licence or facts.get("licence", "unknown"),
         command=" ".join(sys.argv),
@@ -141,12 +142,6 @@ def _check():
     findings = check(model)
     print("\n".join(report(findings)))
     return 1 if all(finding.refused for finding in findings) else 0
-
-
-def _sha256(path):
-    import hashlib
-
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":

@@ -144,15 +144,9 @@ def open_upscaler():
 def default_model():
     """The newest student under runs/, or the shipped network where none was trained here. Raises UserError where neither is there."""
     import weights
-    from cli.networks import newest_student
-    from errors import UserError
+    from cli.networks import newest_student_or_none
 
-    try:
-        model = newest_student()
-    except UserError:
-        if not weights.keras_file(weights.DEFAULT):
-            raise
-        model = weights.DEFAULT
+    model = newest_student_or_none() or weights.DEFAULT
     logging.info("model: %s", model)
     return model
 

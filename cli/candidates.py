@@ -55,7 +55,7 @@ def open_candidate(name, word, *, scale, threads=None):
         return Candidate(name, BicubicEngine(scale), path=word)
     path = Path(word)
     if not path.exists():
-        path = weights.tflite_file(word) or weights.keras_file(word) or path
+        path = weights.network_file(word) or path
     if path.suffix == ".tflite":
         return _tflite(name, path, threads)
     if path.suffix == ".keras":

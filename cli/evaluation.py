@@ -5,12 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-import tensorflow as tf
 from absl import flags, logging
 
-import weights
 from cli.candidates import StorePairs, default_models, folder_benchmarks, is_run, named, open_candidate
-from cli.networks import RUNS, commit, newest_student
+from cli.networks import RUNS, commit, newest_student_or_none
 from cli.pictures import adopt, open_store
 from errors import UserError
 from evaluation.benchmark import evaluate_models
@@ -23,6 +21,7 @@ from evaluation.memory import peak_memory
 from evaluation.report import text_table
 from evaluation.report_files import write_report
 from evaluation.tensorboard import write_to_tensorboard
+from inference.engines import use_tensorflow_threads
 
 FLAGS = flags.FLAGS
 
@@ -66,8 +65,7 @@ def use_threads():
     """Hold TensorFlow to --threads, before it has started its own, and return how many a model may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = FLAGS.threads or cores
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    use_tensorflow_threads(threads)
     return threads
 
 
@@ -82,7 +80,9 @@ def _what_to_compare():
     """([(name, word)], {benchmark: pairs}, failures, output folder), from the newest student where the flags are silent."""
     student = None
     if not (FLAGS.models and FLAGS.benchmarks and FLAGS.output):
-        student = _student()
+        student = Path(FLAGS.student) if FLAGS.student else newest_student_or_none()
+    if not (student or FLAGS.models):
+        logging.info("nothing was trained here: the shipped networks are compared")
     words = named(FLAGS.models) if FLAGS.models else default_models(student, FLAGS.teacher)
     failures = []
     if FLAGS.benchmarks:
@@ -96,17 +96,6 @@ def _what_to_compare():
     for failure in failures:
         logging.error("%s", failure)
     return words, benchmarks, failures, Path(FLAGS.output or (student or RUNS) / "evaluation")
-
-
-def _student():
-    """--student, or the newest; None where none was trained and the shipped networks stand in for it."""
-    try:
-        return Path(FLAGS.student) if FLAGS.student else newest_student()
-    except UserError:
-        if not weights.names():
-            raise
-        logging.info("nothing was trained here: the shipped networks are compared")
-        return None
 
 
 def _gates(words, benchmarks):

@@ -111,8 +111,7 @@ def find_network(path, *, kind="auto"):
     """
     path = Path(path)
     if not path.exists():
-        shipped = (kind != "keras" and weights.tflite_file(path)) or (kind != "tflite" and weights.keras_file(path))
-        path = shipped or path
+        path = weights.network_file(path, kind=kind) or path
     if path.is_dir():
         if (path / "saved_model.pb").is_file():
             return path

@@ -6,9 +6,9 @@ doubling; and the input is added before it, as in the compact student. 8 blocks 
 """
 
 import keras
-from keras import layers, ops
+from keras import layers
 
-from models.upsampling import SubPixelInitializer, repeat_channels
+from models.upsampling import SubPixelInitializer, onto_anchor
 
 
 class PlainResidualBlock(layers.Layer):
@@ -62,10 +62,7 @@ class EDSR(keras.Model):
 
     def enlarge(self, features, lr):
         """From the features, and the picture itself, to the larger picture: (B, scale·h, scale·w, 3)."""
-        anchor = repeat_channels(lr, self.scale)
-        # In the variables' precision: added in bfloat16, the picture would lose its eighth bit.
-        sr = ops.cast(self.tail(features), self.variable_dtype) + ops.cast(anchor, self.variable_dtype)
-        return ops.depth_to_space(sr, self.scale) if self.scale > 1 else sr
+        return onto_anchor(self.tail(features), lr, scale=self.scale, dtype=self.variable_dtype)
 
     def call(self, lr, training=False):
         return self.enlarge(self.features(lr, training=training), lr)

@@ -134,3 +134,12 @@ def bilinear_double(images):
     x = ops.pad(nearest(images, 2), ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
     x = (x[:, :-2] + 2 * x[:, 1:-1] + x[:, 2:]) / 4
     return (x[:, :, :-2] + 2 * x[:, :, 1:-1] + x[:, :, 2:]) / 4
+
+
+def onto_anchor(sr, lr, *, scale, dtype):
+    """Add lr (B, h, w, 3), repeated, to sr (B, h, w, 3·scale²), and bring it to space: (B, scale·h, scale·w, 3).
+
+    dtype: that of the network's variables. Added in bfloat16, the picture would lose its eighth bit.
+    """
+    sr = ops.cast(sr, dtype) + ops.cast(repeat_channels(lr, scale), dtype)
+    return ops.depth_to_space(sr, scale) if scale > 1 else sr

@@ -8,6 +8,7 @@ import json
 import re
 
 import weights
+from cli import app
 from errors import UserError
 from evaluation.report import markdown_lines
 
@@ -134,4 +135,4 @@ def _figures(name, report):
 
 
 if __name__ == "__main__":
-    main()
+    app.run(main, description=__doc__, tensorflow=False)

@@ -88,11 +88,10 @@ def _write_flags(run, target):
 
 
 def _export(model, path, run, weight_file, origin, *, quantize):
-    import hashlib
-
     from cli.exporting import float_student, proof_pairs
     from errors import UserError
     from export import Limits, write_checked
+    from training.checkpoints import sha256
 
     description = write_checked(
         model,
@@ -102,7 +101,7 @@ def _export(model, path, run, weight_file, origin, *, quantize):
         quantize=quantize,
         float_student=float_student(model, run / "student.weights.h5"),
         weights=weight_file.name,
-        weights_sha256=hashlib.sha256(weight_file.read_bytes()).hexdigest(),
+        weights_sha256=sha256(weight_file),
         licence=LICENCE,
         origin=origin,
     )

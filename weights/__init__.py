@@ -31,6 +31,11 @@ def tflite_file(name):
     return _file(name, _TFLITE)
 
 
+def network_file(name, *, kind="auto"):
+    """The file of a shipped network: kind "tflite" or "keras", or with "auto" the first of them that is there; None where none is."""
+    return (kind != "keras" and tflite_file(name)) or (kind != "tflite" and keras_file(name)) or None
+
+
 def fidelity_and_perceptual(name):
     """The .weights.h5 files of both trainings of the network that `name`, with or without _perceptual, means; None without both."""
     name = str(name).removesuffix(PERCEPTUAL)
