@@ -22,14 +22,17 @@ GENERATORS = {
     "compact_xs": (Compact, {"depth": 3, "width": 16}),
     "compact_s": (Compact, {"depth": 8, "width": 32}),
     "compact_m": (Compact, {"depth": 8, "width": 48}),
-    "srresnet_8x32": (SRResNet, {"depth": 8, "width": 32}),
+    "srresnet_8x32": (SRResNet, {"depth": 8, "width": 32, "anchor": True}),
     "edsr_8x64": (EDSR, {}),
     "rrdb": (RRDB, {}),
     "rrdb_11x32": (RRDB, {"depth": 11, "width": 32, "upsampling": "transposed"}),
     "compressed_rrdb": (CompressedRRDB, {}),
     "compressed_rrdb_small": (CompressedRRDB, {"dense_blocks": 1}),
-    "fast_srgan": (FastSRGAN, {}),
-    "fast_srgan_6x32": (FastSRGAN, {"depth": 6, "width": 32, "kernel_size": 3, "head_norm": True}),
+    "fast_srgan": (FastSRGAN, {"anchor": True}),
+    "fast_srgan_6x32": (
+        FastSRGAN,
+        {"depth": 6, "width": 32, "kernel_size": 3, "head_norm": True, "anchor": True},
+    ),
 }
 DISCRIMINATORS = {
     "srgan": (SRGANDiscriminator, {}),

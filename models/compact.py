@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 from models.collapsible import CollapsibleConv
-from models.upsampling import SubPixelInitializer, onto_anchor
+from models.upsampling import SubPixelInitializer, onto_anchor, small_start
 
 
 class Compact(keras.Model):
@@ -27,11 +27,7 @@ class Compact(keras.Model):
         start = keras.initializers.VarianceScaling(0.5 if expansion else 2.0, mode="fan_in")
         self.head = self._conv(width, "head", "relu", keras.initializers.HeNormal())
         self.trunk = [self._conv(width, f"conv_{i + 1}", "relu", start.clone()) for i in range(depth)]
-        # A small start: an untrained network gives its anchor, so training begins from a picture instead of noise.
-        small = SubPixelInitializer(
-            scale, keras.initializers.VarianceScaling(0.01, mode="fan_in", distribution="truncated_normal")
-        )
-        self.tail = self._conv(3 * scale**2, "tail", None, small)
+        self.tail = self._conv(3 * scale**2, "tail", None, SubPixelInitializer(scale, small_start()))
 
     def _conv(self, filters, name, activation, initializer):
         options = {

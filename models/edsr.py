@@ -8,7 +8,7 @@ doubling; and the input is added before it, as in the compact student. 8 blocks 
 import keras
 from keras import layers
 
-from models.upsampling import SubPixelInitializer, onto_anchor
+from models.upsampling import SubPixelInitializer, onto_anchor, small_start
 
 
 class PlainResidualBlock(layers.Layer):
@@ -43,10 +43,8 @@ class EDSR(keras.Model):
         self.head = layers.Conv2D(width, 3, padding="same", kernel_initializer="he_normal", name="head")
         self.trunk = [PlainResidualBlock(filters=width, name=f"block_{i + 1}") for i in range(depth)]
         self.trunk_conv = layers.Conv2D(width, 3, padding="same", name="trunk_conv")
-        small = keras.initializers.VarianceScaling(0.01, mode="fan_in", distribution="truncated_normal")
-        self.tail = layers.Conv2D(
-            3 * scale**2, 3, padding="same", kernel_initializer=SubPixelInitializer(scale, small), name="tail"
-        )
+        start = SubPixelInitializer(scale, small_start())
+        self.tail = layers.Conv2D(3 * scale**2, 3, padding="same", kernel_initializer=start, name="tail")
 
     @property
     def receptive_field(self):

@@ -11,7 +11,15 @@ only infinite activations reach. Its batch statistics were never updated in trai
 import keras
 from keras import layers, ops
 
-from models.upsampling import pixel_shuffles, prelu, rounded_reach, shuffle_reach, through_shuffles
+from models.upsampling import (
+    nearest,
+    pixel_shuffles,
+    prelu,
+    rounded_reach,
+    shuffle_reach,
+    small_start,
+    through_shuffles,
+)
 
 
 def _norm(name):
@@ -49,12 +57,12 @@ class FastSRGAN(keras.Model):
     """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and not clipped.
 
     depth: blocks, the first of them without expansion. width: channels. kernel_size: of the first and the last convolution, 9 or 3.
-    head_norm: batch normalisation behind the first convolution. scale: 1, 2, 3, 4 or 8.
+    head_norm: batch normalisation behind the first convolution. scale: 1, 2, 3, 4 or 8. anchor: add the input, enlarged, to the output.
     """
 
-    def __init__(self, *, depth=12, width=24, kernel_size=9, head_norm=False, scale=4, **kwargs):
+    def __init__(self, *, depth=12, width=24, kernel_size=9, head_norm=False, scale=4, anchor=False, **kwargs):
         super().__init__(**kwargs)
-        self.depth, self.width, self.scale = depth, width, scale
+        self.depth, self.width, self.scale, self.anchor = depth, width, scale, anchor
         self.kernel_size, self.head_norm = kernel_size, head_norm
         self.head = layers.Conv2D(width, kernel_size, padding="same", name="head")
         self.norm = _norm("head_norm") if head_norm else None
@@ -65,7 +73,8 @@ class FastSRGAN(keras.Model):
         self.trunk_conv = layers.Conv2D(width, 3, padding="same", name="trunk_conv")
         self.trunk_norm = _norm("trunk_norm")
         self.upsampling = pixel_shuffles(filters=width, scale=scale)
-        self.tail = layers.Conv2D(3, kernel_size, padding="same", name="tail")
+        start = small_start() if anchor else "glorot_uniform"
+        self.tail = layers.Conv2D(3, kernel_size, padding="same", kernel_initializer=start, name="tail")
 
     @property
     def receptive_field(self):
@@ -83,11 +92,12 @@ class FastSRGAN(keras.Model):
 
     def enlarge(self, features, lr):
         """From the trunk's features to the picture: (B, scale·h, scale·w, 3)."""
-        return through_shuffles(features, shuffles=self.upsampling, tail=self.tail)
+        anchor = nearest(lr, self.scale) if self.anchor else None
+        return through_shuffles(features, shuffles=self.upsampling, tail=self.tail, anchor=anchor)
 
     def call(self, lr, training=False):
         return self.enlarge(self.features(lr, training=training), lr)
 
     def get_config(self):
-        names = ("depth", "width", "kernel_size", "head_norm", "scale")
+        names = ("depth", "width", "kernel_size", "head_norm", "scale", "anchor")
         return {name: getattr(self, name) for name in names}

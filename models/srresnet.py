@@ -8,7 +8,15 @@ lightening SRGAN by knowledge distillation (2021), 8 blocks of 32 filters, has 2
 import keras
 from keras import layers
 
-from models.upsampling import pixel_shuffles, prelu, rounded_reach, shuffle_reach, through_shuffles
+from models.upsampling import (
+    nearest,
+    pixel_shuffles,
+    prelu,
+    rounded_reach,
+    shuffle_reach,
+    small_start,
+    through_shuffles,
+)
 
 
 class ResidualBlock(layers.Layer):
@@ -35,18 +43,20 @@ class SRResNet(keras.Model):
     """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and not clipped.
 
     depth, width: residual blocks of the trunk and their filters. scale: 1 (no upsampling: a denoiser), 2, 3, 4 or 8.
+    anchor: add the input, enlarged, to the output.
     """
 
-    def __init__(self, *, depth=16, width=64, scale=4, **kwargs):
+    def __init__(self, *, depth=16, width=64, scale=4, anchor=False, **kwargs):
         super().__init__(**kwargs)
-        self.depth, self.width, self.scale = depth, width, scale
+        self.depth, self.width, self.scale, self.anchor = depth, width, scale, anchor
         self.head = layers.Conv2D(width, 9, padding="same", name="head")
         self.head_prelu = prelu("head_prelu")
         self.trunk = [ResidualBlock(filters=width, name=f"block_{i + 1}") for i in range(depth)]
         self.trunk_conv = layers.Conv2D(width, 3, padding="same", name="trunk_conv")
         self.trunk_norm = layers.BatchNormalization(momentum=0.8, name="trunk_norm")
         self.upsampling = pixel_shuffles(filters=width, scale=scale)
-        self.tail = layers.Conv2D(3, 9, padding="same", name="tail")
+        start = small_start() if anchor else "glorot_uniform"
+        self.tail = layers.Conv2D(3, 9, padding="same", kernel_initializer=start, name="tail")
 
     @property
     def receptive_field(self):
@@ -62,10 +72,11 @@ class SRResNet(keras.Model):
 
     def enlarge(self, features, lr):
         """From the trunk's features to the picture: (B, scale·h, scale·w, 3)."""
-        return through_shuffles(features, shuffles=self.upsampling, tail=self.tail)
+        anchor = nearest(lr, self.scale) if self.anchor else None
+        return through_shuffles(features, shuffles=self.upsampling, tail=self.tail, anchor=anchor)
 
     def call(self, lr, training=False):
         return self.enlarge(self.features(lr, training=training), lr)
 
     def get_config(self):
-        return {"depth": self.depth, "width": self.width, "scale": self.scale}
+        return {"depth": self.depth, "width": self.width, "scale": self.scale, "anchor": self.anchor}

@@ -57,6 +57,11 @@ class SubPixelInitializer(keras.initializers.Initializer):
         return {"factor": self.factor, "initializer": keras.initializers.serialize(self.initializer)}
 
 
+def small_start():
+    """Kernels for the last convolution of a network that adds its input: untrained it gives its input enlarged, and training begins there."""
+    return keras.initializers.VarianceScaling(0.01, mode="fan_in", distribution="truncated_normal")
+
+
 class BilinearInitializer(keras.initializers.Initializer):
     """Kernels of a 3×3 transposed convolution of stride 2: a random mixing of channels, spread out as bilinear interpolation does.
 
@@ -106,11 +111,15 @@ def pixel_shuffles(*, filters, scale):
     ]
 
 
-def through_shuffles(features, *, shuffles, tail):
-    """From features to the picture: (B, h, w, c) to (B, scale·h, scale·w, 3), float32 under mixed precision too."""
+def through_shuffles(features, *, shuffles, tail, anchor=None):
+    """From features to the picture: (B, h, w, c) to (B, scale·h, scale·w, 3), float32 under mixed precision too.
+
+    anchor: a picture of that size to add, or None.
+    """
     for shuffle in shuffles:
         features = shuffle(features)
-    return ops.cast(tail(features), "float32")
+    sr = ops.cast(tail(features), "float32")
+    return sr if anchor is None else sr + ops.cast(anchor, "float32")
 
 
 def repeat_channels(images, factor):

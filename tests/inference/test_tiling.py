@@ -157,15 +157,16 @@ def test_no_architecture_shows_seams_at_random_sizes(name, scale):
     random = np.random.default_rng(scale)
     for variable in model.trainable_variables:
         variable.assign_add(random.normal(scale=0.05, size=variable.shape))
-    engine = KerasEngine(model)
+    engine, undecided_of_all = KerasEngine(model), []
     for _ in range(3):
         height, width, tile = random.integers(1, 70), random.integers(1, 70), random.integers(3, 20)
         lr = noise(height, width, seed=int(tile))
         tiled, whole = upscale_tiled(engine, lr, tile=int(tile)), engine(lr[None])[0]
         np.testing.assert_allclose(tiled, whole, atol=5e-6)
         undecided = np.abs(whole * 255 % 1 - 0.5) < 2e-3
-        assert undecided.mean() < 0.02
+        undecided_of_all.append(undecided.ravel())
         np.testing.assert_array_equal(eight_bits(tiled)[~undecided], eight_bits(whole)[~undecided])
+    assert np.concatenate(undecided_of_all).mean() < 0.02
 
 
 def test_impossible_tilings_are_refused(engine):
