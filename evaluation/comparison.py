@@ -10,6 +10,8 @@ from errors import UserError
 from evaluation.crop_sheet import draw_sheet
 from evaluation.metrics import psnr, rgb_to_y
 
+_INPUT = "LR"  # the first column
+
 
 class View(NamedTuple):
     """What one model makes of a region: pixels (size, size, 3) uint8; and PSNR on Y, of the region and the picture."""
@@ -43,9 +45,10 @@ class CropChooser:
     """
 
     def __init__(self, models, *, rows=4, crop_size=64, border=None):
-        """models: dict name -> Candidate; a bicubic column is put in front if there is none. crop_size: HR pixels per side, less where
+        """models: dict name -> Candidate; in front come the input, its pixels repeated, and bicubic if there is none.
 
-        a picture is smaller. border: HR pixels that are neither measured nor shown at the picture's borders, the scale when None.
+        crop_size: HR pixels per side, less where a picture is smaller. border: HR pixels that are neither measured nor shown at the picture's
+        borders, the scale when None.
         """
         self._rows, self._size, self._border = rows, crop_size, border
         self._bicubic = [name for name, model in models.items() if model.is_bicubic]
@@ -57,6 +60,7 @@ class CropChooser:
         scale = pair.hr.shape[0] // pair.lr.shape[0]
         if not self._bicubic:
             results = {"bicubic": upscale(pair.lr, scale), **results}
+        results = {_INPUT: pair.lr.repeat(scale, axis=0).repeat(scale, axis=1), **results}
         border = scale if self._border is None else self._border
         size = min(self._size, *pair.hr.shape[:2])
         self._pictures += 1
@@ -91,7 +95,7 @@ class CropChooser:
         for _, difference, picture, _ in self._kept:
             strongest[picture] = min(difference, strongest.get(picture, 0))
         ordered = sorted(self._kept, key=lambda entry: (strongest[entry[2]], entry[2], entry[0]))
-        shown = None if names is None else {*names, *([] if self._bicubic else ["bicubic"])}
+        shown = None if names is None else {_INPUT, *names, *([] if self._bicubic else ["bicubic"])}
         return [
             crop._replace(views={name: view for name, view in crop.views.items() if shown is None or name in shown})
             for *_, crop in ordered
@@ -99,8 +103,9 @@ class CropChooser:
 
     def _voters(self, results):
         """Name the models whose difference counts: bicubic, far from any network everywhere, only beside a single one."""
-        networks = [name for name in results if name not in (self._bicubic or ["bicubic"])]
-        return networks if len(networks) > 1 else list(results)
+        models = [name for name in results if name != _INPUT]
+        networks = [name for name in models if name not in (self._bicubic or ["bicubic"])]
+        return networks if len(networks) > 1 else models
 
 
 def write_sheet(path, crops, *, crop_size=64, zoom=4):

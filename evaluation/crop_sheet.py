@@ -1,6 +1,6 @@
 """Draws the sheet of crops with Pillow: no screen needed, every pixel of a crop an exact square.
 
-    | picture, region marked | bicubic | model | model | HR |
+    | picture, region marked | LR | bicubic | model | model | HR |
 
 Under each crop stand two figures: the PSNR of what is shown, and in grey that of the whole picture.
 """

@@ -73,7 +73,10 @@ def test_several_regions_do_not_overlap_and_end_where_nothing_differs():
 def test_the_spot_is_found_and_measured(models):
     ((name, hr, top, left, size, scale, border, _, views),) = choose_crops(models, [pair("p")], crop_size=16, rows=1)
     assert (name, top, left, size, scale, border) == ("p", 40, 72, 16, 4, 4)
-    assert list(views) == ["bicubic", "plain", "spotted"]  # bicubic is put in front
+    assert list(views) == ["LR", "bicubic", "plain", "spotted"]  # the input and bicubic are put in front
+    np.testing.assert_array_equal(
+        views["LR"].pixels[::4, ::4], pair("p").lr[10:14, 18:22]
+    )  # each of its pixels a square
     assert (views["spotted"].pixels == 255).all() and (views["plain"].pixels == 60).all()
     white = np.full((16, 16, 3), 255, np.uint8)
     assert views["spotted"].crop_psnr == psnr(hr[:16, :16], white, border=0)
@@ -131,7 +134,7 @@ def test_a_model_that_failed_is_not_shown():
     chooser = CropChooser(models, crop_size=16)
     sr = np.full((96, 128, 3), 60, np.uint8)
     chooser.add(pair("p"), {"sound": sr, "broken": sr})
-    assert [list(crop.views) for crop in chooser.crops(["sound"])] == [["bicubic", "sound"]]
+    assert [list(crop.views) for crop in chooser.crops(["sound"])] == [["LR", "bicubic", "sound"]]
 
 
 def test_nothing_to_compare(tmp_path):
