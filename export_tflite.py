@@ -17,7 +17,7 @@ _GROUP = app.GROUP + "Export"
 flags.DEFINE_string(
     "student",
     None,
-    "A run folder or a weight file; with --check also the name of a network. The newest student under runs/ by default.",
+    "A run folder, a weight file, or a shipped network by name; with --check any network's name. The newest student under runs/ by default.",
     module_name=_GROUP,
 )
 flags.DEFINE_string("output", None, "The file to write; beside the weights by default.", module_name=_GROUP)

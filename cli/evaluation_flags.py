@@ -22,8 +22,8 @@ def _define_comparison():
         group,
         "models",
         None,
-        "What to compare, with commas: bicubic, run folders, .weights.h5, .keras and .tflite files, SavedModel folders, folders of pictures "
-        "that another upscaler made; NAME=FILE names a row.",
+        "What to compare, with commas: bicubic, shipped networks by name, run folders, .weights.h5, .keras and .tflite files, SavedModel folders, "
+        "folders of pictures that another upscaler made; NAME=FILE names a row.",
     )
     define.words(
         group,
@@ -33,8 +33,15 @@ def _define_comparison():
         "folder in --data_root. The student's validation pictures by default.",
     )
     define.string(group, "data_root", None, "Folder that holds the benchmarks' folders by name.")
-    define.string(group, "teacher", "runs/teacher", "The teacher's run folder or weight file, where there is one.")
-    define.string(group, "student", None, "The student's run folder; the newest under runs/ by default.")
+    define.string(
+        group, "teacher", "runs/teacher", "The teacher: a run folder, a weight file, or a shipped network by name."
+    )
+    define.string(
+        group,
+        "student",
+        None,
+        "The student's run folder; by default the newest under runs/, or the shipped networks where nothing was trained.",
+    )
     define.string(
         group, "output", None, "Folder for the reports and pictures; evaluation/ in the student's run by default."
     )

@@ -127,7 +127,10 @@ def define_network(role, *, default):
     group = "Network"
     define.string(group, role, default, f"Network of the {role}: {', '.join(GENERATOR_NAMES)}.")
     define.string(
-        group, "init", None, f"Weight file or run folder that the {role} starts from, instead of random weights."
+        group,
+        "init",
+        None,
+        f"What the {role} starts from, instead of random weights: a weight file, a run folder, or shipped for the shipped network of its name.",
     )
     define.integer(group, "depth", None, "Hidden convolutions or blocks, instead of the named size's.", lower_bound=1)
     define.integer(group, "width", None, "Channels, instead of the named size's.", lower_bound=1)

@@ -39,7 +39,12 @@ def main(method=None):
         flags.DEFINE_enum(
             "method", "g2g_al", METHOD_NAMES, "How the teacher's knowledge is transferred.", module_name=group
         )
-    flags.DEFINE_string("teacher", "runs/teacher", "The teacher: a run folder or a weight file.", module_name=group)
+    flags.DEFINE_string(
+        "teacher",
+        "runs/teacher",
+        "The teacher: a run folder, a weight file, or a shipped network by name.",
+        module_name=group,
+    )
     for name, term in WEIGHTS.items():
         flags.DEFINE_float(name, None, f"Weight of {term}, where the method has it.", 0.0, module_name=group)
     flags.DEFINE_enum(
