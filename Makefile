@@ -1,7 +1,8 @@
 # make demo    the whole road on embedded photographs, in a few minutes
 # make test    every fast test          make test-slow    those that take minutes
 # make results measures the shipped networks on BENCHMARKS/Set5 and BENCHMARKS/Set14 and writes the tables and cards
-# make ledger trains compact_s alone and with each transfer, three seeds each, from TEACHER, on PHOTOGRAPHS and OTHERS, and compares them (hours)
+# make ledger  trains compact_s alone and with each transfer on PHOTOGRAPHS and OTHERS and compares them, three seeds each (four hours on one core)
+# make ledger-perceptual  the same for the transfers with a GAN in them, one seed, after `make ledger`, with VGG19's weights in VGG (an hour)
 # make check   what has to pass: ruff, then the tests
 # make web     the shipped students in your browser, on localhost (MODELS=FOLDER for others, PORT=NUMBER); needs npm
 
@@ -18,11 +19,15 @@ RESULTS := docs/results
 
 PHOTOGRAPHS ?= photographs
 OTHERS ?= others
-TEACHER ?= runs/teacher
+VGG ?= $(BENCHMARKS)/vgg19.h5
+TEACHER ?= edsr_8x64
 LEDGER := runs/ledger
-LEDGER_FLAGS := --flagfile=release/ledger.txt --hr_dir=$(PHOTOGRAPHS) --valid_dir=$(OTHERS)
+PICTURES := --hr_dir=$(PHOTOGRAPHS) --valid_dir=$(OTHERS)
+LEDGER_FLAGS := --flagfile=release/ledger.txt $(PICTURES)
+PERCEPTUAL_FLAGS := --flagfile=release/ledger_perceptual.txt --init=$(LEDGER)/alone_0 --vgg_weights=$(VGG) $(PICTURES)
+MEASURED := --benchmarks=Set5,Set14 --data_root=$(BENCHMARKS) --lpips_weights=$(LPIPS)
 
-.PHONY: demo test test-slow check format results ledger web clean
+.PHONY: demo test test-slow check format results ledger ledger-perceptual web clean
 
 demo: $(VENV)/.requirements
 	@echo "The demo downloads nothing but packages: its content loss is pixel-based (--content_loss=pixel), where real training uses VGG19."
@@ -56,7 +61,18 @@ ledger: $(VENV)/.requirements
 	  $(BIN)/python distill.py --method=g2g --cache_teacher --self_ensemble --teacher=$(TEACHER) $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/cached_$$seed; \
 	  $(BIN)/python distill.py --method=g2g_fa --teacher=$(TEACHER) $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/g2g_fa_$$seed; \
 	done
-	$(BIN)/python evaluate.py --ledger $(LEDGER)/*_[0-2] --benchmarks=Set5,Set14 --data_root=$(BENCHMARKS) --lpips_weights=$(LPIPS) --output=$(RESULTS)/ledger
+	$(BIN)/python evaluate.py --ledger $(LEDGER)/*_[0-2] $(MEASURED) --teacher=$(TEACHER) --output=$(RESULTS)/ledger
+	$(BIN)/python -m release.results
+
+# All methods update the student 900 times, from the same start. Alone, the adversarial phase needs a pixel phase before it: one update.
+ledger-perceptual: $(VENV)/.requirements
+	$(BIN)/python train_student.py $(PERCEPTUAL_FLAGS) --steps=1 --adversarial_steps=899 --run_dir=$(LEDGER)/perceptual/alone
+	$(BIN)/python distill.py --method=gan2g --teacher=$(TEACHER) $(PERCEPTUAL_FLAGS) --kd_weight=20 --steps=900 --run_dir=$(LEDGER)/perceptual/gan2g
+	$(BIN)/python distill.py --method=g2g_al --teacher=$(TEACHER) $(PERCEPTUAL_FLAGS) --kd_weight=20 --steps=200 --adversarial_steps=700 --run_dir=$(LEDGER)/perceptual/g2g_al
+	$(BIN)/python distill.py --method=g2g_al --al=jointly --teacher=$(TEACHER) $(PERCEPTUAL_FLAGS) --kd_weight=20 --steps=900 --run_dir=$(LEDGER)/perceptual/jointly
+	$(BIN)/python distill.py --method=gan2gan --teacher=$(TEACHER) $(PERCEPTUAL_FLAGS) --kd_weight=20 --steps=200 --adversarial_steps=700 --run_dir=$(LEDGER)/perceptual/gan2gan
+	$(BIN)/python evaluate.py --ledger $(LEDGER)/perceptual/* $(MEASURED) --output=$(RESULTS)/ledger-perceptual
+	$(BIN)/python -m release.results
 
 format: $(VENV)/.requirements-test
 	$(BIN)/ruff format .

@@ -1,6 +1,7 @@
-"""python -m release.results: what docs/results/report.json measured, told in README.md, weights/README.md and a card for each network.
+"""python -m release.results: what docs/results/ holds, told in README.md, weights/README.md, docs/distillation.md and a card for each network.
 
-`make results` measures first. Only what stands between the markers of the two README files is replaced; the cards, weights/NAME.md, are written anew.
+`make results`, `make ledger` and `make ledger-perceptual` measure first. Only what stands between the markers of those files is replaced; the
+cards, weights/NAME.md, are written anew.
 """
 
 import hashlib
@@ -13,8 +14,9 @@ from errors import UserError
 from evaluation.report import markdown_lines
 
 ROOT = weights.FOLDER.parent
-REPORT = ROOT / "docs" / "results" / "report.json"
-_BEGIN, _END = "<!-- make results: begin -->", "<!-- make results: end -->"
+RESULTS = ROOT / "docs" / "results"
+REPORT = RESULTS / "report.json"
+LEDGERS = ("ledger", "ledger-perceptual")  # the targets of the Makefile, and the folders under RESULTS
 
 _PURPOSES = {
     False: "trained for fidelity: as close to the original as its size allows, a little soft",
@@ -39,7 +41,9 @@ def main():
         ]
     )
     for path in (ROOT / "README.md", weights.FOLDER / "README.md"):
-        path.write_text(replaced(path.read_text(), table, path))
+        replace(path, "results", table)
+    for target in LEDGERS:
+        replace(ROOT / "docs" / "distillation.md", target, (RESULTS / target / "ledger.md").read_text().strip())
     for name in weights.names():
         (weights.FOLDER / f"{name}.md").write_text(card(name, report))
 
@@ -78,12 +82,14 @@ def quality(score):
     return f"{score['psnr']:.2f} / {score['ssim']:.4f}" + (f" / {score['lpips']:.3f}" if score["lpips"] else "")
 
 
-def replaced(text, table, path):
-    """The text with `table` between its markers. Raises UserError naming the file where it has none."""
-    pattern = re.compile(f"{re.escape(_BEGIN)}.*?{re.escape(_END)}", re.DOTALL)
+def replace(path, target, table):
+    """Write `table` between the markers of that Makefile target in a Markdown file. Raises UserError naming the file where it has none."""
+    text = path.read_text()
+    begin, end = f"<!-- make {target}: begin -->", f"<!-- make {target}: end -->"
+    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     if not pattern.search(text):
-        raise UserError(f"{path}: has no line {_BEGIN!r}, the place of the table")
-    return pattern.sub(lambda _: f"{_BEGIN}\n{table}\n{_END}", text)
+        raise UserError(f"{path}: has no line {begin!r}, the place of the table")
+    path.write_text(pattern.sub(lambda _: f"{begin}\n{table}\n{end}", text))
 
 
 def card(name, report):
@@ -120,7 +126,7 @@ def _training(origin):
     return [
         f"`{origin['command']} --hr_dir=PHOTOGRAPHS --valid_dir=OTHERS`, at commit {origin['commit']}.",
         "",
-        f"- steps: {steps}; seed {origin['seed']}; {origin['hours']} hours on one core of a busy server CPU; finished {origin['finished'][:10]}",
+        f"- steps: {steps}; seed {origin['seed']}; {origin['hours']} hours on one or two server cores; finished {origin['finished'][:10]}",
         "- pictures: the 511 photographs that weights/README.md describes, with their licences",
         f"- validation on 41 others: {validation} ({origin['protocol']})",
     ]
