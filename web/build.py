@@ -40,7 +40,7 @@ def main():
 
 
 def read_students(folder):
-    """(content, entry) of each usable .tflite file in `folder`, see `read_student`; the largest network first, then by name.
+    """(content, entry) of each usable .tflite file in `folder`, see `read_student`; compact networks before others, the largest first, then by name.
 
     A file that the page cannot run is left out with a warning. Raises UserError when none is left.
     """
@@ -57,7 +57,12 @@ def read_students(folder):
             f"--models={folder}: holds no exported student; make one with export_tflite.py --output={folder}/NAME.tflite, "
             "or name another folder (make web MODELS=FOLDER)"
         )
-    return sorted(students, key=lambda student: (-student[1]["parameters"], student[1]["name"]))
+    return sorted(students, key=lambda student: _place(student[1]))
+
+
+def _place(entry):
+    # The page begins with the first: the best of those that were made for such machines.
+    return not str(entry["network"]).endswith("Compact"), -entry["parameters"], entry["name"]
 
 
 def copy_runtime(folder):

@@ -21,7 +21,7 @@ def read_student(path):
     path: of a .tflite file with its .json beside it, of open height and width. The entry holds
     name, file, bytes, scale
     receptive_field       the halo of a window, in pixels of the small picture
-    parameters, quantize  as the .json tells them
+    network, parameters, quantize  as the .json tells them
     input, output         {"dtype": "float32"}, or "uint8" with scale and zero_point: pixel = scale · (q - zero_point)
     sizes                 [byte offset, factor] of every place where two little-endian int32 have to be factor × the window's height, width
 
@@ -39,6 +39,7 @@ def read_student(path):
         "bytes": len(content),
         "scale": engine.scale,
         "receptive_field": engine.receptive_field,
+        "network": engine.sidecar.get("network"),
         "parameters": engine.sidecar.get("parameters", 0),
         "quantize": {"none": "float32"}.get(form := engine.sidecar.get("quantize", lr["dtype"].__name__), form),
         "input": _pixels(lr, path),

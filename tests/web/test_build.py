@@ -44,6 +44,14 @@ def test_sizes_written_into_the_file_give_the_open_files_picture(students_folder
     np.testing.assert_allclose(result if lr["dtype"] == np.float32 else result / 255, expected, atol=1e-6)
 
 
+def test_the_page_begins_with_a_network_made_for_small_machines(students_folder):
+    entries = [entry for _, entry in read_students(students_folder)]
+    others = [not entry["network"].endswith("Compact") for entry in entries]
+    assert others == sorted(others) and any(others)  # the shipped teacher is there, last
+    compact = [entry["parameters"] for entry in entries if entry["network"].endswith("Compact")]
+    assert compact == sorted(compact, reverse=True)
+
+
 def test_entries_say_what_the_page_needs(students_folder):
     students = {entry["name"]: (content, entry) for content, entry in read_students(students_folder)}
     for name, form in (("tiny", "float32"), ("tiny.int8", "int8")):
