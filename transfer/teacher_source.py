@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 
-from cli.networks import find_teacher, load_in_float32
+from cli.networks import find_teacher
 from data.orientations import ORIENTATIONS, inverse_orient, orient
 from data.teacher_pictures import open_teacher_pictures, teacher_images
 from errors import UserError
@@ -70,7 +70,7 @@ class TeacherSource:
     def load(self):
         """What the steps are given for a teacher."""
         if self.file is not None:
-            self._network = (load_in_float32 if self.cached else load_generator)(self.file)
+            self._network = load_generator(self.file)
             self._network.trainable = False
             if self._network.scale != FLAGS.scale:
                 raise UserError(f"{self.file}: enlarges {self._network.scale} times, but --scale is {FLAGS.scale}")
@@ -102,7 +102,7 @@ class TeacherSource:
         return open_teacher_pictures(
             store,
             upscale=upscale,
-            teacher_key=f"{digest} self_ensemble={FLAGS.self_ensemble}",
+            teacher_key=f"{digest} self_ensemble={FLAGS.self_ensemble} {FLAGS.precision}",
             cache_dir=FLAGS.cache_dir,
             dtype=FLAGS.cache_format,
         )
