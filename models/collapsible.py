@@ -13,13 +13,15 @@ class CollapsibleConv(layers.Layer):
     """conv 3×3 + (conv 1×1 to expansion·c channels → conv 3×3) + identity: (B, h, w, c) to (B, h, w, filters).
 
     The branches are linear, so their sum is one 3×3 kernel, and that is what is convolved with, in training too: the pictures pass once, and the
-    branches cost a product of small matrices. The identity branch is there where c equals filters. The 1×1 convolution has no bias, so borders
-    padded with zeros collapse exactly.
+    branches cost a product of small matrices. identity: whether there is that branch where c equals filters. The 1×1 convolution has no bias, so
+    borders padded with zeros collapse exactly.
     """
 
-    def __init__(self, filters, *, expansion=2, activation=None, kernel_initializer="glorot_uniform", **kwargs):
+    def __init__(
+        self, filters, *, expansion=2, identity=True, activation=None, kernel_initializer="glorot_uniform", **kwargs
+    ):
         super().__init__(**kwargs)
-        self.filters, self.expansion = filters, expansion
+        self.filters, self.expansion, self.identity = filters, expansion, identity
         self.activation = activation
         self.kernel_initializer = initializers.get(kernel_initializer)
 
@@ -32,7 +34,7 @@ class CollapsibleConv(layers.Layer):
         # Zeros: the block starts as a plain convolution and its identity.
         self.wide_kernel = self.add_weight(shape=(3, 3, wide, self.filters), initializer="zeros", name="wide_kernel")
         self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
-        self.has_identity = channels == self.filters
+        self.has_identity = self.identity and channels == self.filters
 
     def collapsed_kernel(self):
         """The (3, 3, c, filters) kernel that does what all branches do together."""

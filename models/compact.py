@@ -37,7 +37,8 @@ class Compact(keras.Model):
             "dtype": self.dtype_policy,
         }
         if self.expansion:
-            return CollapsibleConv(filters, expansion=self.expansion, **options)
+            # At width 3·scale² the tail could have an identity branch, and would begin by adding its features to the picture.
+            return CollapsibleConv(filters, expansion=self.expansion, identity=activation is not None, **options)
         return layers.Conv2D(filters, 3, padding="same", **options)
 
     @property

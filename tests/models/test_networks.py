@@ -168,12 +168,17 @@ def test_picture_is_the_enlarged_features():
         np.testing.assert_allclose(model.enlarge(features, lr), model(lr, training=False), atol=1e-6)
 
 
-def test_compact_starts_near_its_anchor():
+@pytest.mark.parametrize("expansion", [0, 2])
+@pytest.mark.parametrize(
+    "name", ["compact_xs", "compact_s", "compact_m"]
+)  # the tail of compact_m is as wide as what it reads
+def test_compact_starts_near_its_anchor(name, expansion):
     """Depth-to-space of the repeated input is the input enlarged by nearest neighbour."""
-    model = models.build_generator("compact_s")
+    keras.utils.set_random_seed(0)
+    model = models.build_generator(name, expansion=expansion)
     lr = np.random.default_rng(2).random((1, 6, 5, 3), np.float32)
     nearest = lr.repeat(4, axis=1).repeat(4, axis=2)
-    np.testing.assert_allclose(model(lr, training=False), nearest, atol=0.25)
+    assert np.abs(model(lr, training=False) - nearest).mean() < 0.2
     model.tail.kernel.assign(np.zeros(model.tail.kernel.shape))
     np.testing.assert_array_equal(model(lr, training=False), nearest)
 
