@@ -28,7 +28,7 @@ def picture():
 
 
 def test_there_is_what_the_defaults_name():
-    assert {weights.DEFAULT, "compact_s", "compact_xs"} <= set(weights.names())
+    assert {weights.DEFAULT, "compact_s", "compact_xs", "compact_m", "edsr_8x64"} <= set(weights.names())
 
 
 @pytest.mark.parametrize("name", TFLITE)
