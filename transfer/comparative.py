@@ -43,7 +43,7 @@ def phases(parts):
         optimizer=parts.new_optimizer(parts.student, parts.steps),
         weights={"imitation": parts.kd_weight},
     )
-    return [transfer_phase(parts, step)]
+    return [transfer_phase(parts, step, keep="last")]
 
 
 if __name__ == "__main__":

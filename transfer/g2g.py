@@ -39,8 +39,8 @@ class G2GStep:
         return terms
 
 
-def phases(parts):
-    """One phase: the transfer."""
+def phases(parts, *, keep="best"):
+    """One phase: the transfer. keep: as in `transfer_phase`."""
     step = G2GStep(
         teacher=parts.teacher,
         student=parts.student,
@@ -48,7 +48,7 @@ def phases(parts):
         content_loss=parts.content_loss,
         weights={"content": parts.content_weight, "imitation": parts.kd_weight},
     )
-    return [transfer_phase(parts, step)]
+    return [transfer_phase(parts, step, keep=keep)]
 
 
 if __name__ == "__main__":

@@ -8,11 +8,18 @@ Source: as `transfer.g2g`.
     python -m transfer.gan2g      is      python distill.py --method gan2g
 """
 
-from transfer.g2g import PUBLISHED, phases
+from transfer import g2g
+from transfer.g2g import PUBLISHED
 
 TEACHER_PHASE = "adversarial"
 
 __all__ = ["PUBLISHED", "TEACHER_PHASE", "phases"]
+
+
+def phases(parts):
+    """One phase: the transfer."""
+    return g2g.phases(parts, keep="last")
+
 
 if __name__ == "__main__":
     from transfer.command import main

@@ -56,7 +56,7 @@ def phases(parts):
     """The transfer, then the adversarial phase; or one phase with all terms where parts.al is "jointly"."""
     if parts.al == "jointly":
         return [_adversarial_phase(parts, parts.steps)]
-    return [*g2g.phases(parts), _adversarial_phase(parts, parts.adversarial_steps)]
+    return [*g2g.phases(parts, keep="last"), _adversarial_phase(parts, parts.adversarial_steps)]
 
 
 def _adversarial_phase(parts, steps):

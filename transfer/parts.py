@@ -38,10 +38,13 @@ class Parts:
     teacher_adversary: Callable
 
 
-def transfer_phase(parts, step, *, name="transfer"):
-    """A phase of `parts.steps` that keeps the weights with the best validation metric. step: its student and optimizer by these names."""
+def transfer_phase(parts, step, *, name="transfer", keep="best"):
+    """A phase of `parts.steps`. step: its student and optimizer by these names.
+
+    keep: "best" keeps the weights with the best validation metric; "last" is for a GAN-trained teacher, since growing like it lowers PSNR.
+    """
     optimizers = {"student": step.optimizer}
-    return Phase(name, step, step.student, parts.average, parts.steps, optimizers=optimizers)
+    return Phase(name, step, step.student, parts.average, parts.steps, keep, optimizers)
 
 
 def adversarial_phase(parts, step, *, steps):

@@ -107,6 +107,14 @@ def test_adversarial_learning_after_and_jointly(parts):
     assert joint.step.weights == {"content": 1.0, "imitation": 1e-3, "adversarial": 1e-3}
 
 
+@pytest.mark.parametrize(
+    ("name", "keep"), [("g2g", "best"), ("g2g_fa", "best"), ("gan2g", "last"), ("comparative", "last")]
+)
+def test_a_gan_trained_teacher_is_followed_to_the_end(parts, name, keep):
+    """Growing like it lowers PSNR: the weights with the best would be those from before the transfer."""
+    assert [phase.keep for phase in METHODS[name].phases(parts)] == [keep]
+
+
 def test_which_teacher_each_method_learns_from():
     assert {name: module.TEACHER_PHASE for name, module in METHODS.items()} == {
         "g2g": "pixel",
