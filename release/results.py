@@ -42,6 +42,8 @@ def main():
     )
     for path in (ROOT / "README.md", weights.FOLDER / "README.md"):
         replace(path, "results", table)
+    for target in LEDGERS:
+        replace(ROOT / "docs" / "distillation.md", target, (RESULTS / target / "ledger.md").read_text().strip())
     for name in weights.names():
         (weights.FOLDER / f"{name}.md").write_text(card(name, report))
 
