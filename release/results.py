@@ -128,7 +128,7 @@ def _training(origin):
         "",
         f"- steps: {steps}; seed {origin['seed']}; {origin['hours']} hours on one or two server cores; finished {origin['finished'][:10]}",
         "- pictures: the 511 photographs that weights/README.md describes, with their licences",
-        f"- validation on 41 others: {validation} ({origin['protocol']})",
+        f"- validation on 20 others: {validation} ({origin['protocol']})",
     ]
 
 
