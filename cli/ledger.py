@@ -38,6 +38,7 @@ _EQUAL = (
         "batch_size",
         "patch_size",
         "detail",
+        "optimizer",
         "learning_rate",
         "schedule",
         "decay_steps",

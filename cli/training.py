@@ -74,12 +74,13 @@ def new_generator(name):
 
 
 def new_optimizer(model, steps, *, adversarial=False):
-    """Adam for `model` with the schedule of the flags over `steps`. adversarial: at the rate of the adversarial phase."""
+    """--optimizer for `model` with the schedule of the flags over `steps`. adversarial: Adam, at the rate of the adversarial phase."""
     rate = FLAGS.adversarial_learning_rate if adversarial else FLAGS.learning_rate
-    return _optimizer(model, steps, learning_rate=rate, adversarial=adversarial)
+    name = "adam" if adversarial else FLAGS.optimizer
+    return _optimizer(model, steps, name=name, learning_rate=rate, adversarial=adversarial)
 
 
-def _optimizer(model, steps, *, learning_rate, adversarial, updates_every=1):
+def _optimizer(model, steps, *, learning_rate, adversarial, name="adam", updates_every=1):
     decay_steps = FLAGS.adversarial_decay_steps if adversarial and FLAGS.adversarial_decay_steps else FLAGS.decay_steps
     schedule = make_schedule(
         FLAGS.schedule,
@@ -89,9 +90,8 @@ def _optimizer(model, steps, *, learning_rate, adversarial, updates_every=1):
         decay_steps=[int(step) // updates_every for step in decay_steps],
         decay_factor=FLAGS.decay_factor,
     )
-    return make_optimizer(
-        model, schedule=schedule, clip_norm=FLAGS.clip_norm, loss_scaling=FLAGS.precision == "mixed_float16"
-    )
+    loss_scaling = FLAGS.precision == "mixed_float16"
+    return make_optimizer(model, schedule=schedule, name=name, clip_norm=FLAGS.clip_norm, loss_scaling=loss_scaling)
 
 
 def new_adversary(steps):

@@ -7,6 +7,7 @@ ADVERSARIAL_LOSS_NAMES = ["bce", "relativistic", "hinge", "least_squares"]
 DISCRIMINATOR_NAMES = ["srgan", "srgan_dense100", "patch", "unet"]
 PIXEL_LOSS_NAMES = ["mae", "mse", "charbonnier"]
 PRECISION_NAMES = ["float32", "mixed_bfloat16", "mixed_float16"]
+OPTIMIZER_NAMES = ["adam", "muon"]
 SCHEDULE_NAMES = ["constant", "cosine", "step"]
 STRATEGY_NAMES = ["single", "mirrored", "multiworker", "tpu"]
 
@@ -25,7 +26,15 @@ def define_training(*, steps, learning_rate, batch_size, patch_size):
         8,
     )
     define.integer(group, "detail", 2, "Of this many random crops the busiest is taken; 1 takes any.", lower_bound=1)
-    define.number(group, "learning_rate", learning_rate, "Adam's step size in the first phase.")
+    define.enum(
+        group,
+        "optimizer",
+        "adam",
+        OPTIMIZER_NAMES,
+        "Of the first phase. muon: convolution kernels step along their orthogonalised momentum; far better after as many updates "
+        "(docs/training.md). An adversarial phase has Adam.",
+    )
+    define.number(group, "learning_rate", learning_rate, "Step size in the first phase.")
     define.enum(
         group,
         "schedule",

@@ -9,6 +9,30 @@ import numpy as np
 from keras import initializers, layers, ops
 
 
+def identity_kernel(filters):
+    """The (3, 3, filters, filters) kernel that gives back its input, as a NumPy array."""
+    kernel = np.zeros((3, 3, filters, filters))
+    kernel[1, 1] = np.eye(filters)
+    return kernel
+
+
+class IdentityInitializer(initializers.Initializer):
+    """Kernels (3, 3, c, c) of a plain convolution that starts as the identity plus what `initializer` gives, as the collapsed block starts.
+
+    Source: Zagoruyko and Komodakis, "DiracNets: Training Very Deep Neural Networks Without Skip-Connections", arXiv:1706.00388, for the start.
+    """
+
+    def __init__(self, initializer):
+        self.initializer = initializers.get(initializer)
+
+    def __call__(self, shape, dtype=None):
+        kernel = self.initializer(shape, dtype=dtype)
+        return kernel + ops.convert_to_tensor(identity_kernel(shape[-1]), dtype=kernel.dtype)
+
+    def get_config(self):
+        return {"initializer": initializers.serialize(self.initializer)}
+
+
 class CollapsibleConv(layers.Layer):
     """conv 3×3 + (conv 1×1 to expansion·c channels → conv 3×3) + identity: (B, h, w, c) to (B, h, w, filters).
 
@@ -40,9 +64,7 @@ class CollapsibleConv(layers.Layer):
         """The (3, 3, c, filters) kernel that does what all branches do together."""
         kernel = self.kernel + ops.einsum("ce,hwef->hwcf", self.squeeze, self.wide_kernel)
         if self.has_identity:
-            identity = np.zeros((3, 3, self.filters, self.filters))
-            identity[1, 1] = np.eye(self.filters)
-            kernel = kernel + ops.convert_to_tensor(identity, dtype=kernel.dtype)
+            kernel = kernel + ops.convert_to_tensor(identity_kernel(self.filters), dtype=kernel.dtype)
         return kernel
 
     def call(self, x):

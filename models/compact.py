@@ -8,7 +8,7 @@ Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient Super Resolution
 import keras
 from keras import layers
 
-from models.collapsible import CollapsibleConv
+from models.collapsible import CollapsibleConv, IdentityInitializer
 from models.upsampling import SubPixelInitializer, onto_anchor, small_start
 
 
@@ -23,8 +23,9 @@ class Compact(keras.Model):
     def __init__(self, *, depth=8, width=32, scale=4, expansion=0, **kwargs):
         super().__init__(**kwargs)
         self.depth, self.width, self.scale, self.expansion = depth, width, scale, expansion
-        # An identity branch adds the variance of its input; the kernel beside it starts with less.
-        start = keras.initializers.VarianceScaling(0.5 if expansion else 2.0, mode="fan_in")
+        # Each hidden convolution starts as the identity and a little beside it: an identity branch where there are branches.
+        beside = keras.initializers.VarianceScaling(0.5, mode="fan_in")
+        start = beside if expansion else IdentityInitializer(beside)
         self.head = self._conv(width, "head", "relu", keras.initializers.HeNormal())
         self.trunk = [self._conv(width, f"conv_{i + 1}", "relu", start.clone()) for i in range(depth)]
         self.tail = self._conv(3 * scale**2, "tail", None, SubPixelInitializer(scale, small_start()))

@@ -14,7 +14,7 @@ from losses.perceptual import LAYERS
 from losses.pixel import PIXEL_LOSSES
 from models import DISCRIMINATORS, GENERATORS
 from training.distribution import STRATEGIES
-from training.optimizers import SCHEDULES
+from training.optimizers import OPTIMIZERS, SCHEDULES
 from transfer.command import METHOD_NAMES
 from transfer.methods import METHODS
 
@@ -94,6 +94,7 @@ def test_flag_choices_are_what_the_code_holds():
     assert list(QUANTIZATIONS) == common.QUANTIZATION_NAMES
     assert list(STRATEGIES) == training_flags.STRATEGY_NAMES
     assert list(SCHEDULES) == training_flags.SCHEDULE_NAMES
+    assert list(OPTIMIZERS) == training_flags.OPTIMIZER_NAMES
 
 
 def test_vgg19_layers_are_all_sixteen():
