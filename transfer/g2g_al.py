@@ -45,11 +45,14 @@ class G2GAdversarialStep:
         return {**terms, "discriminator": self.adversary.update(real=hr, fake=sr)}
 
 
-def phases(parts):
-    """The transfer, then the adversarial phase; or one phase with all terms where parts.al is "jointly"."""
+def phases(parts, *, keep="best"):
+    """The transfer, then the adversarial phase; or one phase with all terms where parts.al is "jointly".
+
+    keep: of the transfer, as in `transfer_phase`.
+    """
     if parts.al == "jointly":
         return [_adversarial_phase(parts, parts.steps)]
-    return [*g2g.phases(parts), _adversarial_phase(parts, parts.adversarial_steps)]
+    return [*g2g.phases(parts, keep=keep), _adversarial_phase(parts, parts.adversarial_steps)]
 
 
 def _adversarial_phase(parts, steps):

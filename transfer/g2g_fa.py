@@ -1,6 +1,6 @@
 """G2G with feature affinity (FA): G2G, and the student's features relate the parts of a picture as the teacher's do.
 
-The student's loss is C + 1e-3 K + 0.1 F, F the mean absolute difference between the two networks' matrices of cosines between the features at
+The student's loss is C + 1e-3 K + 1e-3 F, F the mean absolute difference between the two networks' matrices of cosines between the features at
 every two places of a crop, so that the networks need not be equally wide. The features are those from which each network makes its picture.
 
 Source: He et al., "FAKD: Feature-Affinity Based Knowledge Distillation for Efficient Image Super-Resolution", ICIP 2020, which compares several
@@ -16,7 +16,7 @@ from training.updates import apply_gradients, weighted_sum
 from transfer.parts import imitation_loss, transfer_phase
 
 TEACHER_PHASE = "pixel"
-PUBLISHED = {"content_weight": 1.0, "kd_weight": 1e-3, "affinity_weight": 0.1}
+PUBLISHED = {"content_weight": 1.0, "kd_weight": 1e-3, "affinity_weight": 1e-3}
 
 
 class FeatureAffinityStep:

@@ -8,11 +8,18 @@ Source: as `transfer.g2g`.
     python -m transfer.gan2g_al      is      python distill.py --method gan2g_al
 """
 
-from transfer.g2g_al import PUBLISHED, phases
+from transfer import g2g_al
+from transfer.g2g_al import PUBLISHED
 
 TEACHER_PHASE = "adversarial"
 
 __all__ = ["PUBLISHED", "TEACHER_PHASE", "phases"]
+
+
+def phases(parts):
+    """As `g2g_al.phases`; the transfer too keeps its last weights."""
+    return g2g_al.phases(parts, keep="last")
+
 
 if __name__ == "__main__":
     from transfer.command import main

@@ -83,9 +83,7 @@ def test_muon_accumulates_as_one_large_batch():
     for parts in (1, 2):
         keras.utils.set_random_seed(0)
         model = small_student()
-        optimizer = make_optimizer(
-            model, schedule=make_schedule("constant", learning_rate=1e-3, steps=10), name="muon"
-        )
+        optimizer = make_optimizer(model, schedule=make_schedule("constant", learning_rate=1e-3, steps=10), name="muon")
         optimizer.parts = parts
         step = PixelStep(generator=model, optimizer=optimizer, pixel_loss=mae_loss)
         for i in range(parts):
