@@ -6,7 +6,7 @@ Convolution Block" (ECBSR), ACM MM 2021, for the 1×1→3×3 branch beside a pla
 """
 
 import numpy as np
-from keras import initializers, layers, ops
+from keras import constraints, initializers, layers, ops
 
 
 def identity_kernel(filters):
@@ -42,12 +42,21 @@ class CollapsibleConv(layers.Layer):
     """
 
     def __init__(
-        self, filters, *, expansion=2, identity=True, activation=None, kernel_initializer="glorot_uniform", **kwargs
+        self,
+        filters,
+        *,
+        expansion=2,
+        identity=True,
+        activation=None,
+        kernel_initializer="glorot_uniform",
+        bias_constraint=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.filters, self.expansion, self.identity = filters, expansion, identity
         self.activation = activation
         self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_constraint = constraints.get(bias_constraint)
 
     def build(self, input_shape):
         channels, wide = input_shape[-1], self.expansion * input_shape[-1]
@@ -57,7 +66,9 @@ class CollapsibleConv(layers.Layer):
         self.squeeze = self.add_weight(shape=(channels, wide), initializer="glorot_uniform", name="squeeze")
         # Zeros: the block starts as a plain convolution and its identity.
         self.wide_kernel = self.add_weight(shape=(3, 3, wide, self.filters), initializer="zeros", name="wide_kernel")
-        self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
+        self.bias = self.add_weight(
+            shape=(self.filters,), initializer="zeros", constraint=self.bias_constraint, name="bias"
+        )
         self.has_identity = self.identity and channels == self.filters
 
     def collapsed_kernel(self):

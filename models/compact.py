@@ -9,7 +9,7 @@ import keras
 from keras import layers
 
 from models.collapsible import CollapsibleConv, IdentityInitializer
-from models.upsampling import SubPixelInitializer, onto_anchor, small_start
+from models.upsampling import OneBiasPerColour, SubPixelInitializer, onto_anchor, small_start
 
 
 class Compact(keras.Model):
@@ -28,10 +28,11 @@ class Compact(keras.Model):
         start = beside if expansion else IdentityInitializer(beside)
         self.head = self._conv(width, "head", "relu", keras.initializers.HeNormal())
         self.trunk = [self._conv(width, f"conv_{i + 1}", "relu", start.clone()) for i in range(depth)]
-        self.tail = self._conv(3 * scale**2, "tail", None, SubPixelInitializer(scale, small_start()))
+        start = SubPixelInitializer(scale, small_start())
+        self.tail = self._conv(3 * scale**2, "tail", None, start, bias_constraint=OneBiasPerColour(scale))
 
-    def _conv(self, filters, name, activation, initializer):
-        options = {
+    def _conv(self, filters, name, activation, initializer, **options):
+        options |= {
             "activation": activation,
             "kernel_initializer": initializer,
             "name": name,

@@ -8,7 +8,7 @@ doubling; and the input is added before it, as in the compact student. 8 blocks 
 import keras
 from keras import layers
 
-from models.upsampling import SubPixelInitializer, onto_anchor, small_start
+from models.upsampling import OneBiasPerColour, SubPixelInitializer, onto_anchor, small_start
 
 
 class PlainResidualBlock(layers.Layer):
@@ -44,7 +44,14 @@ class EDSR(keras.Model):
         self.trunk = [PlainResidualBlock(filters=width, name=f"block_{i + 1}") for i in range(depth)]
         self.trunk_conv = layers.Conv2D(width, 3, padding="same", name="trunk_conv")
         start = SubPixelInitializer(scale, small_start())
-        self.tail = layers.Conv2D(3 * scale**2, 3, padding="same", kernel_initializer=start, name="tail")
+        self.tail = layers.Conv2D(
+            3 * scale**2,
+            3,
+            padding="same",
+            kernel_initializer=start,
+            bias_constraint=OneBiasPerColour(scale),
+            name="tail",
+        )
 
     @property
     def receptive_field(self):
