@@ -25,7 +25,7 @@ LEDGER := runs/ledger
 PICTURES := --hr_dir=$(PHOTOGRAPHS) --valid_dir=$(OTHERS)
 LEDGER_FLAGS := --flagfile=release/ledger.txt $(PICTURES)
 PERCEPTUAL_FLAGS := --flagfile=release/ledger_perceptual.txt --init=$(LEDGER)/alone_0 --vgg_weights=$(VGG) $(PICTURES)
-MEASURED := --benchmarks=Set5,Set14 --data_root=$(BENCHMARKS) --lpips_weights=$(LPIPS)
+MEASURED := --data_root=$(BENCHMARKS) --lpips_weights=$(LPIPS)
 
 .PHONY: demo test test-slow check format results ledger ledger-perceptual web clean
 
@@ -61,7 +61,7 @@ ledger: $(VENV)/.requirements
 	  $(BIN)/python distill.py --method=g2g --cache_teacher --self_ensemble --teacher=$(TEACHER) $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/cached_$$seed; \
 	  $(BIN)/python distill.py --method=g2g_fa --teacher=$(TEACHER) $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/g2g_fa_$$seed; \
 	done
-	$(BIN)/python evaluate.py --ledger $(LEDGER)/*_[0-2] $(MEASURED) --teacher=$(TEACHER) --output=$(RESULTS)/ledger
+	$(BIN)/python evaluate.py --ledger $(LEDGER)/*_[0-2] --benchmarks=Set5,Set14,validation:$(OTHERS) $(MEASURED) --teacher=$(TEACHER) --output=$(RESULTS)/ledger
 	$(BIN)/python -m release.results
 
 # All methods update the student 900 times, from the same start. Alone, the adversarial phase needs a pixel phase before it: one update.
@@ -71,7 +71,7 @@ ledger-perceptual: $(VENV)/.requirements
 	$(BIN)/python distill.py --method=g2g_al --teacher=$(TEACHER) $(PERCEPTUAL_FLAGS) --kd_weight=20 --steps=200 --adversarial_steps=700 --run_dir=$(LEDGER)/perceptual/g2g_al
 	$(BIN)/python distill.py --method=g2g_al --al=jointly --teacher=$(TEACHER) $(PERCEPTUAL_FLAGS) --kd_weight=20 --steps=900 --run_dir=$(LEDGER)/perceptual/jointly
 	$(BIN)/python distill.py --method=gan2gan --teacher=$(TEACHER) $(PERCEPTUAL_FLAGS) --kd_weight=20 --steps=200 --adversarial_steps=700 --run_dir=$(LEDGER)/perceptual/gan2gan
-	$(BIN)/python evaluate.py --ledger $(LEDGER)/perceptual/* $(MEASURED) --output=$(RESULTS)/ledger-perceptual
+	$(BIN)/python evaluate.py --ledger $(LEDGER)/perceptual/* --benchmarks=Set5,Set14 $(MEASURED) --output=$(RESULTS)/ledger-perceptual
 	$(BIN)/python -m release.results
 
 format: $(VENV)/.requirements-test
