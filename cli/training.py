@@ -124,6 +124,7 @@ def _adversary(discriminator, steps):
         loss=ADVERSARIAL_LOSSES[FLAGS.adversarial_loss],
         label_smoothing=FLAGS.label_smoothing,
         generator_updates=FLAGS.generator_updates,
+        shifted=FLAGS.shifted_features and not hasattr(discriminator, "input_size"),
         seed=FLAGS.seed,
     )
 

@@ -127,7 +127,7 @@ def define_losses(*, adversarial_steps):
         group,
         "shifted_features",
         False,
-        "Compare the features of crops that begin at different pixels, so that no grid grows which VGG19's poolings do not see.",
+        "Show VGG19, and a discriminator that takes any size, crops that begin at different pixels, so that no grid grows from their strides.",
     )
     define.string(
         group,

@@ -13,12 +13,10 @@ import numpy as np
 from keras import layers, ops
 
 from errors import UserError
+from losses.shifts import shift
 
 BLOCKS = {"block1": (2, 64), "block2": (2, 128), "block3": (4, 256), "block4": (4, 512), "block5": (4, 512)}
 LAYERS = [f"{block}_conv{i + 1}" for block, (count, _) in BLOCKS.items() for i in range(count)]
-
-# Where the crops of a batch begin in turn, with `shifted`: every phase of two poolings along each axis, in no regular order.
-_SHIFTS = ((0, 0), (2, 2), (1, 3), (3, 1), (0, 2), (2, 0), (1, 1), (3, 3))
 
 # ImageNet means in the order blue, green, red, for pixels in [0, 255]: what Keras' VGG19 was trained with.
 _MEANS_BGR = (103.939, 116.779, 123.68)
@@ -30,9 +28,7 @@ class PerceptualLoss:
     hr, sr: (B, H, W, 3) float32 RGB in [0, 1]. The means, the scale to [0, 255] and the division of the features by 12.75 are in here.
     layer: a VGG19 convolution, "block5_conv4" (VGG54) or "block2_conv2" (VGG22) in the literature.
     before_activation: compare what the layer gives before its ReLU, as ESRGAN does.
-    shifted: begin the pictures of a batch at different pixels, 0 to 3 from the corner, both of a pair at the same. Crops begin at whole
-    low-resolution pixels, so VGG's poolings of 2 and 4 always fall on the same sub-pixels of the output, and a network learns a faint grid that
-    they do not see; shifted, they see it. Pictures need 8 pixels a side.
+    shifted: begin the pictures of a batch at different pixels (`losses.shifts`), so that the poolings see every sub-pixel.
     vgg_weights: None for the weights of `keras.applications` (80 MB come once from the network when they are not in Keras' cache), or a file:
     Keras' own VGG19 `.h5`, or an `.npz` with `<layer>__kernel` and `<layer>__bias`.
 
@@ -57,23 +53,13 @@ class PerceptualLoss:
 
     def __call__(self, hr, sr):
         if self.shifted:
-            hr, sr = _shift(hr), _shift(sr)
+            hr, sr = shift(hr), shift(sr)
         difference = self._features_of(hr) - self._features_of(sr)
         return ops.mean(ops.square(ops.cast(difference, "float32")))
 
     def _features_of(self, images):
         bgr = ops.flip(images, axis=-1) * 255.0 - ops.convert_to_tensor(_MEANS_BGR, dtype=images.dtype)
         return self.features(bgr, training=False) / 12.75
-
-
-def _shift(images):
-    """(B, H, W, 3) to (B, H - 4, W - 4, 3): in groups, each begun at one of _SHIFTS. The order of the pictures changes."""
-    height, width = (ops.shape(images)[axis] - 4 for axis in (1, 2))
-    groups = [
-        images[group :: len(_SHIFTS), top : top + height, left : left + width]
-        for group, (top, left) in enumerate(_SHIFTS)
-    ]
-    return ops.concatenate(groups, axis=0)
 
 
 def _feature_network(layer, before_activation):

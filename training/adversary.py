@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from errors import UserError
 from losses.adversarial import smoothed_targets
+from losses.shifts import shift
 from training.distribution import whole_batch
 from training.updates import apply_gradients
 
@@ -13,16 +14,20 @@ class Adversary:
 
     discriminator: (B, H, W, 3) to logits. loss: a `losses.adversarial.AdversarialLoss`. label_smoothing: how far the targets 1 and 0 move towards
     each other at most, at random; which way is a pure function of (seed, update), so that a resumed run draws the same. generator_updates: the
-    discriminator takes one update at every so many calls of `update`.
+    discriminator takes one update at every so many calls of `update`. shifted: it judges the pictures of a batch from different pixels on
+    (`losses.shifts`), for one that takes any size.
 
     Raises UserError when the loss knows no targets to smooth.
     """
 
-    def __init__(self, *, discriminator, optimizer, loss, label_smoothing=0.0, generator_updates=1, seed=0):
+    def __init__(
+        self, *, discriminator, optimizer, loss, label_smoothing=0.0, generator_updates=1, shifted=False, seed=0
+    ):
         if label_smoothing and not loss.smoothable:
             raise UserError(f"--label_smoothing={label_smoothing}: only the losses bce and least_squares have labels")
         self.discriminator, self.optimizer, self.loss = discriminator, optimizer, loss
-        self.label_smoothing, self.generator_updates, self.seed = label_smoothing, generator_updates, seed
+        self.label_smoothing, self.generator_updates = label_smoothing, generator_updates
+        self.shifted, self.seed = shifted, seed
         self.state = {"discriminator": discriminator, "discriminator_optimizer": optimizer}
         if generator_updates > 1:
             self.calls = tf.Variable(0, dtype=tf.int64, trainable=False, name="discriminator_calls")
@@ -36,6 +41,8 @@ class Adversary:
 
     def _logits(self, pictures):
         """Of the whole batch: relativistic losses compare with its mean."""
+        if self.shifted:
+            pictures = shift(pictures)
         return whole_batch(self.discriminator(pictures, training=True))
 
     def update(self, *, real, fake):

@@ -74,3 +74,11 @@ def test_maps_of_logits_learn_to_tell_apart(name, loss):
     update = tf.function(adversary.update)
     losses = [float(update(**images)) for _ in range(12)]
     assert losses[-1] < losses[0]
+
+
+def test_shifted_it_judges_from_other_pixels_on():
+    adversary = new_adversary(shifted=True)
+    twin, fake = models.clone(adversary.discriminator), pictures()["fake"]
+    cropped = tf.stack([fake[0, :28, :28], fake[1, 2:30, 2:30]])
+    expected = ADVERSARIAL_LOSSES["bce"].generator(real=None, fake=twin(cropped, training=True))
+    assert float(adversary.generator_loss(real=None, fake=fake)) == pytest.approx(float(expected), rel=1e-5)
