@@ -11,6 +11,8 @@ from errors import UserError
 
 _HOLD_OUT_EVERY = 20
 _HOLD_OUT_AT_MOST = 50
+_IN_BLOCKS = (".jpg", ".jpeg", ".webp")
+_BLOCK = 8
 
 
 def folder(hr_dir, *, split, scale=4, valid_dir=None, min_size=64, degradation="bicubic", degradation_seed=0):
@@ -20,7 +22,9 @@ def folder(hr_dir, *, split, scale=4, valid_dir=None, min_size=64, degradation="
     in valid_dir, where one holds the other). Without it, every 20th picture of the sorted list, counted from the last
     and at most 50, is held out for validation; the rest trains. The choice depends on the names alone.
     min_size: pictures whose shorter side has fewer HR pixels are left out, with a warning that names them; so are
-    damaged ones. HR is cropped at the bottom and right to a multiple of scale.
+    damaged ones. HR is cropped at the bottom and right to a multiple of scale, a training picture in a format of 8×8 blocks
+    also by 0 to 7 pixels at the top and left, by turns: steps at the edges of the blocks, which the eye hardly sees, would
+    otherwise lie at the edges of low-resolution pixels throughout, and adversarial learning copies them there as a grid.
     degradation, degradation_seed: how LR is made of that, see data.degradation. Its "real" makes several pairs of a
     large training picture.
 
@@ -40,6 +44,8 @@ def folder(hr_dir, *, split, scale=4, valid_dir=None, min_size=64, degradation="
             hr = _read_usable(path, smallest)
             if hr is not None:
                 usable += 1
+                if split == "train":
+                    hr = _off_the_blocks(path, hr, number=number, smallest=smallest)
                 yield from degrade.pairs(path.relative_to(root).as_posix(), hr, index=number, split=split)
         if not usable:
             raise UserError(
@@ -55,6 +61,7 @@ def folder(hr_dir, *, split, scale=4, valid_dir=None, min_size=64, degradation="
             split=split,
             scale=scale,
             min_size=smallest,
+            **({"off_the_blocks": _BLOCK} if split == "train" and any(map(_in_blocks, paths)) else {}),
             **degrade.options,
         ),
         description=f"folder {root}/ ({len(paths)} pictures for {split}, LR: {degrade})",
@@ -101,3 +108,15 @@ def _read_usable(path, smallest):
         logging.warning("left out: %s: %dx%d pixels, shorter side below %d", path, hr.shape[1], hr.shape[0], smallest)
         return None
     return hr
+
+
+def _in_blocks(path):
+    return path.suffix.lower() in _IN_BLOCKS
+
+
+def _off_the_blocks(path, hr, *, number, smallest):
+    """The picture without its first rows and columns, as many as the number says; small pictures stay whole."""
+    top, left = number % _BLOCK, number // _BLOCK % _BLOCK
+    if not _in_blocks(path) or min(hr.shape[0] - top, hr.shape[1] - left) < smallest:
+        return hr
+    return hr[top:, left:]

@@ -8,6 +8,7 @@ from PIL import Image
 
 from data.bicubic import downscale
 from data.folder import folder
+from data.images import read_rgb
 from errors import UserError
 
 
@@ -104,3 +105,24 @@ def test_key_follows_files_and_options(tmp_path):
     assert folder(root, **options).key not in (key, touched)  # same time, other size
     Image.new("RGB", (64, 64)).save(root / "0000b.png")
     assert folder(root, **options).key not in (key, touched)
+
+
+def test_blocks_of_jpeg_begin_at_every_pixel_of_a_training_crop(tmp_path):
+    """Nine pictures of 80×80: the k-th loses k % 8 rows and k // 8 columns. Validation and PNG pictures begin where they begin."""
+    root, others = tmp_path / "photos", tmp_path / "others"
+    for place, count in ((root, 9), (others, 3)):
+        place.mkdir()
+        for i in range(count):
+            picture = np.random.default_rng(i).integers(0, 256, (80, 80, 3), np.uint8)
+            Image.fromarray(picture).save(place / f"{i}.{'png' if i == 7 else 'jpg'}")
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(root / "9.jpg")  # would be below 64
+    source = folder(root, split="train", valid_dir=others)
+    for k, (name, hr, lr) in enumerate(source.pairs()):
+        whole = read_rgb(root / name)
+        top, left = (k % 8, k // 8) if k not in (7, 9) else (0, 0)
+        height, width = ((side - start) // 4 * 4 for side, start in zip(whole.shape, (top, left), strict=False))
+        np.testing.assert_array_equal(hr, whole[top : top + height, left : left + width])
+        np.testing.assert_array_equal(lr, downscale(hr, 4))
+    assert k == 9
+    for name, hr, _ in folder(root, split="validation", valid_dir=others).pairs():
+        np.testing.assert_array_equal(hr, read_rgb(others / name))
