@@ -23,8 +23,9 @@ def folder(hr_dir, *, split, scale=4, valid_dir=None, min_size=64, degradation="
     and at most 50, is held out for validation; the rest trains. The choice depends on the names alone.
     min_size: pictures whose shorter side has fewer HR pixels are left out, with a warning that names them; so are
     damaged ones. HR is cropped at the bottom and right to a multiple of scale, a training picture in a format of 8×8 blocks
-    also by 0 to 7 pixels at the top and left, by turns: steps at the edges of the blocks, which the eye hardly sees, would
-    otherwise lie at the edges of low-resolution pixels throughout, and adversarial learning copies them there as a grid.
+    also by 0 to 7 pixels at the top and left, by turns. Neighbouring pixels on both sides of a block's edge differ more (by a
+    third, in smooth parts of photographs of quality 94 to 97); lying where low-resolution pixels meet throughout, that would
+    be learned as a step there.
     degradation, degradation_seed: how LR is made of that, see data.degradation. Its "real" makes several pairs of a
     large training picture.
 
