@@ -68,7 +68,11 @@ class OneBiasPerColour(keras.constraints.Constraint):
         self.factor = factor
 
     def __call__(self, bias):
-        return ops.tile(ops.mean(ops.reshape(bias, (self.factor**2, 3)), axis=0), (self.factor**2,))
+        sub_pixels = ops.reshape(bias, (self.factor**2, 3))
+        first = sub_pixels[
+            0
+        ]  # by deviations from it: what is equal stays so to the last bit, as where an update is passed over
+        return ops.tile(first + ops.mean(sub_pixels - first, axis=0), (self.factor**2,))
 
     def get_config(self):
         return {"factor": self.factor}
