@@ -69,9 +69,8 @@ class OneBiasPerColour(keras.constraints.Constraint):
 
     def __call__(self, bias):
         sub_pixels = ops.reshape(bias, (self.factor**2, 3))
-        first = sub_pixels[
-            0
-        ]  # by deviations from it: what is equal stays so to the last bit, as where an update is passed over
+        # By deviations from the first: what is equal stays so to the last bit, as where an update is passed over.
+        first = sub_pixels[0]
         return ops.tile(first + ops.mean(sub_pixels - first, axis=0), (self.factor**2,))
 
     def get_config(self):
