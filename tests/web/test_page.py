@@ -67,9 +67,8 @@ def test_what_is_seen_at_full_size(visit, expected):
     assert seen["zoom"] == "100 %"
     for side, sr in (("student", expected[seen["student"]]), ("bicubic", bicubic(read(SAMPLE), 4))):
         view = read(seen["views"][side])[:, 20:-20]  # without the divider at the border
-        beyond = max(
-            0, (view.shape[0] - sr.shape[0]) // 2 + 1
-        )  # beside many students the view is higher than the picture
+        # Beside many students the view is higher than the picture.
+        beyond = max(0, (view.shape[0] - sr.shape[0]) // 2 + 1)
         view = view[beyond : view.shape[0] - beyond]
         top, left = (sr.shape[0] - view.shape[0]) / 2, (sr.shape[1] - view.shape[1]) / 2
         assert any(
