@@ -33,7 +33,7 @@ FIXED = {
     *("teacher", "student", "depth", "width", "expansion", "init", "method", "al", "qat", "guide"),
     *("content_loss", "perceptual_layer", "pixel_loss", "before_activation", "shifted_features"),
     *("cache_teacher", "self_ensemble", "cache_format", "teacher_images"),
-    *("kd_weight", "adversarial_weight", "pixel_weight", "adversarial_loss"),
+    *("kd_weight", "adversarial_weight", "pixel_weight", "grid_weight", "adversarial_loss"),
     *("content_weight", "affinity_weight", "tv_weight", "discriminator", "label_smoothing", "generator_updates"),
 }
 

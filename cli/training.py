@@ -17,6 +17,7 @@ from cli.pictures import open_source, open_store
 from errors import UserError
 from evaluation.validation import Validator
 from losses.adversarial import ADVERSARIAL_LOSSES
+from losses.grid import PLACE, grid_loss
 from losses.perceptual import PerceptualLoss
 from losses.pixel import PIXEL_LOSSES, mae_loss
 from models import build_discriminator, build_generator, clone, load_into, load_model, save_weights
@@ -130,9 +131,16 @@ def _adversary(discriminator, steps):
 
 
 def content_loss():
-    """The content term that --content_loss names."""
-    if FLAGS.content_loss == "pixel":
-        return mae_loss
+    """The content term that --content_loss names, with --grid_weight of the grid in it."""
+    content = mae_loss if FLAGS.content_loss == "pixel" else _perceptual_loss()
+    if not FLAGS.grid_weight:
+        return content
+    if FLAGS.patch_size < PLACE:
+        raise UserError(f"--patch_size={FLAGS.patch_size}: --grid_weight needs crops of {PLACE} pixels or more")
+    return lambda hr, sr: content(hr, sr) + FLAGS.grid_weight * grid_loss(hr, sr, scale=FLAGS.scale)
+
+
+def _perceptual_loss():
     return PerceptualLoss(
         layer=FLAGS.perceptual_layer,
         before_activation=FLAGS.before_activation,

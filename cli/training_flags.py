@@ -150,6 +150,12 @@ def define_losses(*, adversarial_steps):
         group, "pixel_weight", 1e-2, "Weight of the pixel term in the adversarial phase, where there is no teacher."
     )
     define.number(
+        group,
+        "grid_weight",
+        0.0,
+        "Weight, within the content term, of errors that repeat themselves from one low-resolution pixel to the next.",
+    )
+    define.number(
         group, "adversarial_weight", 1e-3, "Weight of the adversarial term beside a content term of weight 1."
     )
     define.enum(

@@ -19,6 +19,7 @@ from losses.adversarial import (
     smoothed_targets,
 )
 from losses.affinity import affinity, feature_affinity_loss
+from losses.grid import grid_loss
 from losses.perceptual import BLOCKS, LAYERS, PerceptualLoss
 from losses.pixel import charbonnier_loss, mae_loss, mse_loss, total_variation_loss
 
@@ -208,3 +209,31 @@ def test_bad_vgg_weights(tmp_path):
         (tmp_path / name).write_text("no weights")
         with pytest.raises(UserError, match=f"--vgg_weights=.*{name}"):
             PerceptualLoss(vgg_weights=tmp_path / name)
+
+
+def test_the_grid_loss_is_the_strength_of_what_repeats_itself():
+    rng = np.random.default_rng(3)
+    hr = rng.random((2, 48, 36, 3))
+    grid = rng.normal(0, 0.02, (4, 4, 3))
+    grid -= grid.mean((0, 1))
+    everywhere = np.tile(grid, (12, 9, 1))
+    strength = math.sqrt((grid**2).mean())
+    assert float(grid_loss(tensor(hr), tensor(hr + everywhere), scale=4)) == pytest.approx(strength, rel=1e-3)
+    in_one_colour = everywhere * [1, 0, 0] + [0.1, 0, 0]  # a shift of the colour is no grid
+    expected = math.sqrt((grid[..., 0] ** 2).mean() / 3)
+    assert float(grid_loss(tensor(hr), tensor(hr + in_one_colour), scale=4)) == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_grid_loss_does_not_ask_for_less_texture():
+    """Of independent errors a place keeps a sixth, the mean over its 36 low-resolution pixels, less what all 16 sub-pixels share."""
+    expected = 0.02 / 6 * math.sqrt(15 / 16)
+    hr, sr = tensor(np.zeros((1, 240, 240, 3))), tensor(np.random.default_rng(4).normal(0, 0.02, (1, 240, 240, 3)))
+    assert float(grid_loss(hr, sr, scale=4)) == pytest.approx(expected, rel=0.05)
+
+
+def test_the_grid_loss_sees_a_grid_whose_sign_changes_from_place_to_place():
+    sign = np.where(np.arange(96) < 48, 1, -1)[:, None, None]
+    sr = 0.01 * sign * np.tile([[[1.0], [-1.0]] * 48], (96, 1, 3))
+    sr = np.broadcast_to(sr, (96, 96, 3))
+    loss = float(grid_loss(tensor(np.zeros((1, 96, 96, 3))), tensor(sr[None]), scale=4))
+    assert 0.0085 < loss < 0.01
