@@ -1,16 +1,19 @@
 """Charts with matplotlib, without a screen: quality against latency, and a sweep of network interpolation."""
 
+import itertools
 from pathlib import Path
 
 from matplotlib import rc_context, ticker
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from errors import UserError
 from evaluation.report import latency_line, protocol_line
 
 _INK, _FAINT, _FRONT, _POINT = "#18181b", "#71717a", "#e11d48", "#2563eb"
+_OFFSETS = sorted((direction * points for points in range(10, 130, 10) for direction in (1, -1)), key=abs)
 _HALO = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}  # keeps a name legible across a line
 
 
@@ -79,11 +82,11 @@ def save_figure(figure, stem):
 
 
 def _figure(panels):
-    figure = Figure(figsize=(max(7.0, 5.2 * panels), 4.6), facecolor="white")
+    figure = Figure(figsize=(max(7.0, 6.0 * panels), 5.4), facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, panels, squeeze=False)[0]
     figure.subplots_adjust(
-        left=0.72 / figure.get_figwidth(), right=1 - 0.2 / figure.get_figwidth(), bottom=0.19, top=0.92
+        left=0.72 / figure.get_figwidth(), right=1 - 0.2 / figure.get_figwidth(), bottom=0.16, top=0.93
     )
     return figure, list(axes)
 
@@ -109,23 +112,31 @@ def _draw_panel(axis, points, *, title, show_y):
 
 
 def _label(axis, points):
-    """Names beside their points: above, or below where there is room sooner, and not over another point or name."""
+    """Names beside their points, as near as no other point or name is in the way; a line leads to those that had to go further."""
+    axis.figure.draw_without_rendering()  # settles the scales, and with them where the points are
     renderer = axis.figure.canvas.get_renderer()
     limits = axis.get_window_extent(renderer)
     taken = [
         Bbox.from_bounds(*(place - 5 for place in axis.transData.transform(point)), 10, 10) for point in points.values()
     ]
-    for name, point in sorted(points.items(), key=lambda item: item[1]):
-        right = axis.transData.transform(point)[0] > limits.x0 + 0.6 * limits.width
-        for offset in (6, -14, 18, -26, 30, -38, 42, -50, 54):
+    taken.append(axis.get_legend().get_window_extent(renderer))
+    for name, point in sorted(
+        points.items(), key=lambda item: item[1], reverse=True
+    ):  # at the right there is least room
+        for offset, x in itertools.product(_OFFSETS, (6, -6)):
+            line = {"arrowstyle": "-", "color": _FAINT, "linewidth": 0.5, "shrinkB": 4} if abs(offset) > 14 else None
             text = axis.annotate(
-                name, point, xytext=(-6 if right else 6, offset), textcoords="offset points",
-                ha="right" if right else "left", fontsize=8, color=_INK, bbox=_HALO,
+                name, point, xytext=(x, offset), textcoords="offset points", ha="left" if x > 0 else "right",
+                va="center", fontsize=8, color=_INK, bbox=_HALO, arrowprops=line,
             )  # fmt: skip
-            box = text.get_window_extent(renderer).padded(2)
-            if not any(box.overlaps(other) for other in taken):
+            text.update_positions(renderer)
+            box = Text.get_window_extent(text, renderer).padded(2)  # without the line
+            inside = limits.x0 <= box.x0 and box.x1 <= limits.x1 and limits.y0 <= box.y0 and box.y1 <= limits.y1
+            if inside and not any(box.overlaps(other) for other in taken):
                 break
             text.remove()
+        else:  # no room at all
+            axis.add_artist(text)
         taken.append(box)
 
 

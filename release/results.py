@@ -123,9 +123,11 @@ def _training(origin):
         f"{phase} " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         for phase, metrics in origin["validation"].items()
     )
+    start = origin.get("began_from")
     return [
         f"`{origin['command']} --hr_dir=PHOTOGRAPHS --valid_dir=OTHERS`, at commit {origin['commit']}.",
         "",
+        *([f"- began from `{start}` as it was shipped at that commit, with the card it had there"] if start else []),
         f"- steps: {steps}; seed {origin['seed']}; {origin['hours']} hours on one or two server cores; finished {origin['finished'][:10]}",
         "- pictures: the 511 photographs that weights/README.md describes, with their licences",
         f"- validation on 20 others: {validation} ({origin['protocol']})",

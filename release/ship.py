@@ -55,15 +55,19 @@ def _open(run, target):
     from errors import UserError
     from export.tflite import fused
     from models import load_generator
+    from training.run_folder import read_config
 
     report = run / "report.json"
     if not report.is_file():
         raise UserError(f"--run={run}: holds no report.json; only a finished run is shipped")
     report = json.loads(report.read_text())
-    phases = report["phases"]
+    phases, script, init = report["phases"], _script(report), read_config(run / "config.txt").get("init")
+    if init == "shipped":
+        init = report["teacher" if script == "train_teacher.py" else "student"]
     origin = {
-        "command": f"python {_script(report)} --flagfile=weights/{target.name}.flags.txt",
+        "command": f"python {script} --flagfile=weights/{target.name}.flags.txt",
         "commit": report["commit"],
+        "began_from": init,
         "seed": report["seed"],
         "finished": report["finished"],
         "steps": {phase["phase"]: phase["steps"] for phase in phases},
