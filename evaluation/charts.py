@@ -120,9 +120,8 @@ def _label(axis, points):
         Bbox.from_bounds(*(place - 5 for place in axis.transData.transform(point)), 10, 10) for point in points.values()
     ]
     taken.append(axis.get_legend().get_window_extent(renderer))
-    for name, point in sorted(
-        points.items(), key=lambda item: item[1], reverse=True
-    ):  # at the right there is least room
+    from_the_right = sorted(points.items(), key=lambda item: item[1], reverse=True)  # where there is least room
+    for name, point in from_the_right:
         for offset, x in itertools.product(_OFFSETS, (6, -6)):
             line = {"arrowstyle": "-", "color": _FAINT, "linewidth": 0.5, "shrinkB": 4} if abs(offset) > 14 else None
             text = axis.annotate(
