@@ -36,7 +36,7 @@ flags.DEFINE_string(
     "model",
     None,
     "Network: the name of a shipped one, a run folder, a .tflite or a .weights.h5 file; by default the newest student under runs/, "
-    "or the shipped one where nothing was trained.",
+    "or compact_s_perceptual where nothing was trained.",
     module_name=_GROUP,
 )
 flags.DEFINE_enum(
@@ -49,7 +49,8 @@ flags.DEFINE_enum(
 flags.DEFINE_float(
     "strength",
     None,
-    "From 0, true to the picture, to 1, as sharp as the adversarial phase made it: between the weights of two phases of the run folder --model.",
+    "From 0, true to the picture, to 1, as sharp as the adversarial phase made it: between two phases of a run folder, or both "
+    "trainings of a shipped network.",
     0.0,
     1.0,
     module_name=_GROUP,

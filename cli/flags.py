@@ -151,3 +151,14 @@ def config():
         for flag in members
         if flag.value is not None and flag.name != "new_run"
     }
+
+
+def defaults():
+    """{flag: default as text} of all flags of our groups that have one: what a run begun before there was such a flag had."""
+    return {
+        flag.name: flag.default_as_str.strip("'")
+        for group, members in FLAGS.flags_by_module_dict().items()
+        if group.startswith(GROUP)
+        for flag in members
+        if flag.default is not None and flag.name != "new_run"
+    }

@@ -11,13 +11,13 @@ from absl import flags, logging
 
 import data
 import weights
-from cli.flags import FIXED, config
+from cli.flags import FIXED, config, defaults
 from cli.networks import commit, find_weights
 from cli.pictures import open_source, open_store
 from errors import UserError
 from evaluation.validation import Validator
 from losses.adversarial import ADVERSARIAL_LOSSES
-from losses.grid import PLACE, grid_loss
+from losses.grid import grid_loss
 from losses.perceptual import PerceptualLoss
 from losses.pixel import PIXEL_LOSSES, mae_loss
 from models import build_discriminator, build_generator, clone, load_into, load_model, save_weights
@@ -44,7 +44,7 @@ def open_run(role):
     _set_up_machine()
     folder = RunFolder(FLAGS.run_dir, role=role)
     if is_chief():
-        changed = folder.open(config(), fixed=FIXED, new_run=FLAGS.new_run)
+        changed = folder.open(config(), fixed=FIXED, defaults=defaults(), new_run=FLAGS.new_run)
         for name, (before, now) in changed.items():
             logging.info("--%s was %s in this run, is now %s", name, before, now)
     keras.utils.set_random_seed(FLAGS.seed)
@@ -135,8 +135,6 @@ def content_loss():
     content = mae_loss if FLAGS.content_loss == "pixel" else _perceptual_loss()
     if not FLAGS.grid_weight:
         return content
-    if FLAGS.patch_size < PLACE:
-        raise UserError(f"--patch_size={FLAGS.patch_size}: --grid_weight needs crops of {PLACE} pixels or more")
     return lambda hr, sr: content(hr, sr) + FLAGS.grid_weight * grid_loss(hr, sr, scale=FLAGS.scale)
 
 

@@ -153,7 +153,8 @@ def define_losses(*, adversarial_steps):
         group,
         "grid_weight",
         0.0,
-        "Weight, within the content term, of errors that repeat themselves from one low-resolution pixel to the next.",
+        "Weight, within the content term, of errors that repeat themselves from one low-resolution pixel to the next; 50,000 beside VGG19 up to "
+        "block3_conv4. No effect in a pixel phase, which has no content term.",
     )
     define.number(
         group, "adversarial_weight", 1e-3, "Weight of the adversarial term beside a content term of weight 1."

@@ -116,14 +116,17 @@ def _label(axis, points):
     axis.figure.draw_without_rendering()  # settles the scales, and with them where the points are
     renderer = axis.figure.canvas.get_renderer()
     limits = axis.get_window_extent(renderer)
-    taken = [
-        Bbox.from_bounds(*(place - 5 for place in axis.transData.transform(point)), 10, 10) for point in points.values()
-    ]
-    taken.append(axis.get_legend().get_window_extent(renderer))
+    places = {name: axis.transData.transform(point) for name, point in points.items()}
+    taken = [axis.get_legend().get_window_extent(renderer)]
+    taken += [Bbox.from_bounds(*(place - 5), 10, 10) for place in places.values()]
     from_the_right = sorted(points.items(), key=lambda item: item[1], reverse=True)  # where there is least room
     for name, point in from_the_right:
-        for offset, x in itertools.product(_OFFSETS, (6, -6)):
-            line = {"arrowstyle": "-", "color": _FAINT, "linewidth": 0.5, "shrinkB": 4} if abs(offset) > 14 else None
+        for offset, x in [
+            *itertools.product(_OFFSETS, (6, -6)),
+            (_OFFSETS[0], 6),
+        ]:  # the last where there is no room at all
+            far = abs(offset) > 14
+            line = {"arrowstyle": "-", "color": _FAINT, "linewidth": 0.5, "shrinkB": 4} if far else None
             text = axis.annotate(
                 name, point, xytext=(x, offset), textcoords="offset points", ha="left" if x > 0 else "right",
                 va="center", fontsize=8, color=_INK, bbox=_HALO, arrowprops=line,
@@ -131,12 +134,19 @@ def _label(axis, points):
             text.update_positions(renderer)
             box = Text.get_window_extent(text, renderer).padded(2)  # without the line
             inside = limits.x0 <= box.x0 and box.x1 <= limits.x1 and limits.y0 <= box.y0 and box.y1 <= limits.y1
-            if inside and not any(box.overlaps(other) for other in taken):
+            own = far or min(places, key=lambda other: _distance(box, places[other])) == name
+            if inside and own and not any(box.overlaps(other) for other in taken):
                 break
             text.remove()
-        else:  # no room at all
+        else:
             axis.add_artist(text)
         taken.append(box)
+
+
+def _distance(box, place):
+    """From a place to the nearest point of a box."""
+    x, y = place
+    return ((x - min(max(x, box.x0), box.x1)) ** 2 + (y - min(max(y, box.y0), box.y1)) ** 2) ** 0.5
 
 
 def _style(axis, *, title, x_label, show_y):

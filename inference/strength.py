@@ -25,9 +25,10 @@ def phase_files(run):
             fidelity = run / f"{role}.{phase}.weights.h5"
             if fidelity.is_file() and perceptual.is_file():
                 return fidelity, perceptual
+    both = [name for name in weights.names() if weights.keras_file(name + weights.PERCEPTUAL)]
     raise UserError(
-        f"--strength: {run} does not hold the weights of two phases (student.transfer.weights.h5 and "
-        "student.adversarial.weights.h5, say); it takes a run folder that went through both, or a shipped network"
+        f"--strength: {run} does not hold the weights of two phases (student.transfer.weights.h5 and student.adversarial.weights.h5, "
+        f"say); it takes a run folder that went through both, or a shipped network with both trainings: {', '.join(both)}"
     )
 
 

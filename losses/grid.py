@@ -1,9 +1,9 @@
-"""What a network adds to every low-resolution pixel alike: the grid that adversarial training leaves in smooth places."""
+"""What a network adds to every low-resolution pixel alike: the grid that adversarial training leaves in smooth places. A loss of our own."""
 
 from keras import ops
 
 # Low-resolution pixels along the side of a place. Over 6x6 of them texture averages out and a grid does not; a crop of 24 has 49 such places.
-PLACE = 6
+_PLACE = 6
 
 
 def grid_loss(hr, sr, *, scale):
@@ -17,7 +17,7 @@ def grid_loss(hr, sr, *, scale):
     batch, height, width, channels = ops.shape(sr)
     error = ops.reshape(sr - hr, (batch, height // scale, scale, width // scale, scale, channels))
     error = ops.reshape(ops.transpose(error, (0, 1, 3, 5, 2, 4)), (batch, height // scale, width // scale, -1))
-    mean = ops.average_pool(error, PLACE, strides=PLACE // 2, padding="valid")
+    mean = ops.average_pool(error, _PLACE, strides=_PLACE // 2, padding="valid")
     pattern = ops.reshape(mean, (-1, channels, scale**2))
     pattern = pattern - ops.mean(pattern, axis=-1, keepdims=True)
     return ops.mean(ops.sqrt(ops.mean(ops.square(pattern), axis=(1, 2)) + 1e-12))

@@ -125,9 +125,15 @@ def _training(origin):
     )
     start = origin.get("began_from")
     return [
-        f"`{origin['command']} --hr_dir=PHOTOGRAPHS --valid_dir=OTHERS`, at commit {origin['commit']}.",
+        f"`{origin['command']} --hr_dir=PHOTOGRAPHS --valid_dir=OTHERS`, with the code of commit {origin['commit']} and the flag file of today.",
         "",
-        *([f"- began from `{start}` as it was shipped at that commit, with the card it had there"] if start else []),
+        *(
+            [
+                f"- began from the `{start}` that was shipped at that commit; its card there tells of the run before this one"
+            ]
+            if start
+            else []
+        ),
         f"- steps: {steps}; seed {origin['seed']}; {origin['hours']} hours on one or two server cores; finished {origin['finished'][:10]}",
         "- pictures: the 511 photographs that weights/README.md describes, with their licences",
         f"- validation on 20 others: {validation} ({origin['protocol']})",

@@ -51,6 +51,7 @@ def _open(run, target):
     """The network of a finished run, its branches collapsed, and where it comes from. Raises UserError for a run that is not finished."""
     import json
 
+    import weights
     from cli.networks import find_weights
     from errors import UserError
     from export.tflite import fused
@@ -64,10 +65,12 @@ def _open(run, target):
     phases, script, init = report["phases"], _script(report), read_config(run / "config.txt").get("init")
     if init == "shipped":
         init = report["teacher" if script == "train_teacher.py" else "student"]
+    if init and init not in weights.names():
+        raise UserError(f"--run={run}: began from {init}, which is not shipped; nobody could do it again")
     origin = {
         "command": f"python {script} --flagfile=weights/{target.name}.flags.txt",
         "commit": report["commit"],
-        "began_from": init,
+        "began_from": init or None,
         "seed": report["seed"],
         "finished": report["finished"],
         "steps": {phase["phase"]: phase["steps"] for phase in phases},

@@ -84,6 +84,12 @@ def test_upscale_without_any_training(tmp_path, picture):
     assert Image.open(tmp_path / "photo_x4.png").size == (240, 192)
     half = run(ROOT / "upscale.py", "photo.png", "--model=compact_s", "--strength=0.5", "-o", "half.png", cwd=tmp_path)
     assert half.returncode == 0 and (tmp_path / "half.png").is_file(), half.stderr
+    same = run(ROOT / "upscale.py", "photo.png", "--strength=0.5", "-o", "same.png", cwd=tmp_path)
+    assert (tmp_path / "same.png").read_bytes() == (tmp_path / "half.png").read_bytes(), same.stderr
+    alone = run(
+        ROOT / "upscale.py", "photo.png", "--model=fast_srgan", "--strength=0.5", "-o", "alone.png", cwd=tmp_path
+    )
+    assert alone.returncode == 1 and "both trainings: compact_m, compact_s, compact_xs, edsr_8x64" in alone.stderr
 
 
 def test_training_goes_on_from_shipped_weights(tmp_path):

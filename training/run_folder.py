@@ -43,11 +43,12 @@ class RunFolder:
             self._undo()
         self.close()
 
-    def open(self, config, *, fixed, new_run=False):
+    def open(self, config, *, fixed, defaults=None, new_run=False):
         """Create the folder, take its lock and write config.txt, or go on with the run that is there.
 
         config: {flag: value as text}. fixed: the flags that give a run its meaning; when one of them differs from the run that is there, it is
-        refused with a UserError that lists the differences. new_run moves the run that is there aside first.
+        refused with a UserError that lists the differences. defaults: what flags have that the run was begun before. new_run moves the run
+        that is there aside first.
         The lock is held until the process ends, or `close`. What a killed process had half written is removed.
         Returns the flags that changed without changing the meaning, as {flag: (before, now)}.
         """
@@ -61,7 +62,7 @@ class RunFolder:
             missing, before, begun = [self.path], set(), False
         self._missing, self._before, self._fresh = missing, before, not begun
         self._clean()
-        old = read_config(self.config_path) if begun else config
+        old = {**(defaults or {}), **read_config(self.config_path)} if begun else config
         changed = {
             name: (old.get(name), config.get(name))
             for name in sorted({*old, *config})

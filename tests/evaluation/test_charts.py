@@ -1,10 +1,12 @@
+import itertools
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
+from matplotlib.text import Text
 from PIL import Image
 
 from evaluation.candidates import Candidate
-from evaluation.charts import pareto_front, write_scatter, write_sweep
+from evaluation.charts import _draw_panel, _figure, pareto_front, write_scatter, write_sweep
 from evaluation.latency import Latency
 from evaluation.results import BenchmarkScore, Evaluation, ModelResult, PictureScore
 
@@ -34,6 +36,25 @@ def test_scatter_files(tmp_path):
     assert "4 px border" in svg and "2 threads" in svg
     write_scatter(tmp_path / "again" / "chart", Evaluation(4, 4, "y", models, ["Set5"]))
     assert (tmp_path / "again" / "chart.svg").read_text() == svg  # the same every time
+
+
+def test_names_keep_clear_of_each_other_and_of_the_points():
+    crowd = {f"compact_{i}_perceptual": (20.0 * 1.2**i, 28.0 + 0.02 * (i % 3)) for i in range(9)} | {
+        "bicubic": (12.0, 26.0)
+    }
+    figure, (axis,) = _figure(1)
+    _draw_panel(axis, crowd, title="Set5", show_y=True)
+    renderer = figure.canvas.get_renderer()
+    boxes = {text.get_text(): Text.get_window_extent(text, renderer) for text in axis.texts}
+    assert set(boxes) == set(crowd)
+    frame = axis.get_window_extent(renderer)
+    for first, second in itertools.combinations(boxes, 2):
+        assert not boxes[first].overlaps(boxes[second]), (first, second)
+    for name, box in boxes.items():
+        assert (
+            frame.containsx(box.x0) and frame.containsx(box.x1) and frame.containsy(box.y0) and frame.containsy(box.y1)
+        )
+        assert not any(box.contains(*axis.transData.transform(point)) for point in crowd.values()), name
 
 
 def test_nothing_timed_no_chart(tmp_path):

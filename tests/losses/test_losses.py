@@ -224,7 +224,7 @@ def test_the_grid_loss_is_the_strength_of_what_repeats_itself():
     assert float(grid_loss(tensor(hr), tensor(hr + in_one_colour), scale=4)) == pytest.approx(expected, rel=1e-3)
 
 
-def test_the_grid_loss_does_not_ask_for_less_texture():
+def test_the_grid_loss_hardly_feels_texture():
     """Of independent errors a place keeps a sixth, the mean over its 36 low-resolution pixels, less what all 16 sub-pixels share."""
     expected = 0.02 / 6 * math.sqrt(15 / 16)
     hr, sr = tensor(np.zeros((1, 240, 240, 3))), tensor(np.random.default_rng(4).normal(0, 0.02, (1, 240, 240, 3)))

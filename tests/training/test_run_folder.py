@@ -33,6 +33,14 @@ def test_another_meaning_is_refused_unless_new(tmp_path):
     assert not folder.checkpoints("pixel").exists()
 
 
+def test_a_run_begun_before_there_was_a_flag_goes_on_with_its_default(tmp_path):
+    folder = begun(tmp_path / "run", {"seed": "1"})
+    fixed, defaults = {"seed", "grid_weight"}, {"grid_weight": "0.0"}
+    with pytest.raises(UserError, match=r"\(--grid_weight was 0\.0, is 5\.0\)"):
+        folder.open({"seed": "1", "grid_weight": "5.0"}, fixed=fixed, defaults=defaults)
+    assert folder.open({"seed": "1", "grid_weight": "0.0"}, fixed=fixed, defaults=defaults) == {}
+
+
 def test_a_run_without_a_checkpoint_is_no_run(tmp_path):
     RunFolder(tmp_path, role="student").open({"seed": "1"}, fixed={"seed"})
     assert RunFolder(tmp_path, role="student").open({"seed": "2"}, fixed={"seed"}) == {}
