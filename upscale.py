@@ -36,7 +36,7 @@ flags.DEFINE_string(
     "model",
     None,
     "Network: the name of a shipped one, a run folder, a .tflite or a .weights.h5 file; by default the newest student under runs/, "
-    "or compact_s_perceptual where nothing was trained.",
+    "or compact_s where nothing was trained.",
     module_name=_GROUP,
 )
 flags.DEFINE_enum(

@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parent
 PERCEPTUAL = "_perceptual"
 
 # What enlarges a picture where nobody says what should.
-DEFAULT = "compact_s_perceptual"
+DEFAULT = "compact_s"
 _KERAS, _TFLITE = ".weights.h5", ".tflite"
 
 
