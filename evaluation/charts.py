@@ -120,11 +120,10 @@ def _label(axis, points):
     taken = [axis.get_legend().get_window_extent(renderer)]
     taken += [Bbox.from_bounds(*(place - 5), 10, 10) for place in places.values()]
     from_the_right = sorted(points.items(), key=lambda item: item[1], reverse=True)  # where there is least room
+    candidates = list(itertools.product(_OFFSETS, (6, -6)))
+    candidates.append(candidates[0])  # where there is no room at all
     for name, point in from_the_right:
-        for offset, x in [
-            *itertools.product(_OFFSETS, (6, -6)),
-            (_OFFSETS[0], 6),
-        ]:  # the last where there is no room at all
+        for offset, x in candidates:
             far = abs(offset) > 14
             line = {"arrowstyle": "-", "color": _FAINT, "linewidth": 0.5, "shrinkB": 4} if far else None
             text = axis.annotate(

@@ -123,17 +123,15 @@ def _training(origin):
         f"{phase} " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         for phase, metrics in origin["validation"].items()
     )
-    start = origin.get("began_from")
+    began = []
+    if start := origin.get("began_from"):
+        began = [
+            f"- began from the `{start}` that was shipped at that commit; its card there tells of the run before this one"
+        ]
     return [
         f"`{origin['command']} --hr_dir=PHOTOGRAPHS --valid_dir=OTHERS`, with the code of commit {origin['commit']} and the flag file of today.",
         "",
-        *(
-            [
-                f"- began from the `{start}` that was shipped at that commit; its card there tells of the run before this one"
-            ]
-            if start
-            else []
-        ),
+        *began,
         f"- steps: {steps}; seed {origin['seed']}; {origin['hours']} hours on one or two server cores; finished {origin['finished'][:10]}",
         "- pictures: the 511 photographs that weights/README.md describes, with their licences",
         f"- validation on 20 others: {validation} ({origin['protocol']})",

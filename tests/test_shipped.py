@@ -42,6 +42,8 @@ def test_file_is_the_one_described(name):
         assert read_facts(weights.keras_file(name))["origin"] == description["origin"]
     card = (weights.FOLDER / f"{network}.md").read_text()
     assert sha256(file) in card and description["origin"]["commit"] in card
+    if start := description["origin"].get("began_from"):
+        assert f"began from the `{start}` that was shipped" in card
     assert (weights.FOLDER / f"{name}.flags.txt").is_file()
 
 
