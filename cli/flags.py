@@ -146,19 +146,16 @@ def config():
     """{flag: value as text} of all flags of our groups that have a value, for config.txt."""
     return {
         flag.name: flag.serialize().partition("=")[2] if not flag.boolean else str(flag.value).lower()
-        for group, members in FLAGS.flags_by_module_dict().items()
-        if group.startswith(GROUP)
-        for flag in members
-        if flag.value is not None and flag.name != "new_run"
+        for flag in _ours()
+        if flag.value is not None
     }
 
 
 def defaults():
     """{flag: default as text} of all flags of our groups that have one: what a run begun before there was such a flag had."""
-    return {
-        flag.name: flag.default_as_str.strip("'")
-        for group, members in FLAGS.flags_by_module_dict().items()
-        if group.startswith(GROUP)
-        for flag in members
-        if flag.default is not None and flag.name != "new_run"
-    }
+    return {flag.name: flag.default_as_str.strip("'") for flag in _ours() if flag.default is not None}
+
+
+def _ours():
+    groups = FLAGS.flags_by_module_dict().items()
+    return [flag for group, members in groups if group.startswith(GROUP) for flag in members if flag.name != "new_run"]

@@ -62,13 +62,13 @@ def _open(run, target):
     if not report.is_file():
         raise UserError(f"--run={run}: holds no report.json; only a finished run is shipped")
     report = json.loads(report.read_text())
-    phases, script, init = report["phases"], _script(report), read_config(run / "config.txt").get("init")
+    phases, init = report["phases"], read_config(run / "config.txt").get("init")
     if init == "shipped":
-        init = report["teacher" if script == "train_teacher.py" else "student"]
+        init = report.get("student") or report["teacher"]
     if init and init not in weights.names():
         raise UserError(f"--run={run}: began from {init}, which is not shipped; nobody could do it again")
     origin = {
-        "command": f"python {script} --flagfile=weights/{target.name}.flags.txt",
+        "command": f"python {_script(report)} --flagfile=weights/{target.name}.flags.txt",
         "commit": report["commit"],
         "began_from": init or None,
         "seed": report["seed"],
