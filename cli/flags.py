@@ -13,6 +13,7 @@ GENERATOR_NAMES = [
     *("compressed_rrdb", "compressed_rrdb_small", "fast_srgan", "fast_srgan_6x32"),
 ]
 
+TAIL_NAMES = ["rgb", "luma"]
 QUANTIZATION_NAMES = ["none", "float16", "dynamic", "int8"]
 
 FLAGS = flags.FLAGS
@@ -30,7 +31,7 @@ DATASET_FLAGS = {
 FIXED = {
     *("dataset", "scale", "batch_size", "patch_size", "detail", "seed"),
     *(name for names in DATASET_FLAGS.values() for name in names),
-    *("teacher", "student", "depth", "width", "expansion", "init", "method", "al", "qat", "guide"),
+    *("teacher", "student", "depth", "width", "expansion", "tail", "init", "method", "al", "qat", "guide"),
     *("content_loss", "perceptual_layer", "pixel_loss", "before_activation", "shifted_features"),
     *("cache_teacher", "self_ensemble", "cache_format", "teacher_images"),
     *("kd_weight", "adversarial_weight", "pixel_weight", "grid_weight", "adversarial_loss"),
@@ -134,6 +135,13 @@ def define_network(role, *, default):
     )
     define.integer(group, "depth", None, "Hidden convolutions or blocks, instead of the named size's.", lower_bound=1)
     define.integer(group, "width", None, "Channels, instead of the named size's.", lower_bound=1)
+    define.enum(
+        group,
+        "tail",
+        None,
+        TAIL_NAMES,
+        "What a compact network predicts. rgb: a residual for each colour; luma: one for all three, onto a learned interpolation of the picture.",
+    )
     define.integer(
         group,
         "expansion",

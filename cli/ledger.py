@@ -46,7 +46,7 @@ _EQUAL = (
         "clip_norm",
         "ema_decay",
     ),
-    *("expansion", "precision"),
+    *("expansion", "tail", "precision"),
 )
 _TEACHER = "teacher"
 

@@ -20,7 +20,9 @@ from losses.adversarial import ADVERSARIAL_LOSSES
 from losses.grid import grid_loss
 from losses.perceptual import PerceptualLoss
 from losses.pixel import PIXEL_LOSSES, mae_loss
-from models import build_discriminator, build_generator, clone, load_into, load_model, save_weights
+from models import build_discriminator, build_generator, clone, load_into, load_model, read_network, save_weights
+from models.compact import Compact
+from models.growth import grow_into
 from models.interpolation import interpolate
 from training.adversary import Adversary
 from training.distribution import check_batch_size, is_chief, make_strategy, synchronise_batch_statistics, worker
@@ -66,12 +68,22 @@ def _set_up_machine():
 
 def new_generator(name):
     """The network that --teacher or --student names, with --depth, --width and --scale, starting from --init where that is given."""
-    arguments = ("depth", "width", "expansion")
+    arguments = ("depth", "width", "expansion", "tail")
     sizes = {key: getattr(FLAGS, key) for key in arguments if getattr(FLAGS, key) is not None}
     model = build_generator(name, scale=FLAGS.scale, **sizes)
     if FLAGS.init:
-        load_into(model, weights.for_init(name) if FLAGS.init == "shipped" else find_weights(FLAGS.init))
+        _begin_from(model, weights.for_init(name) if FLAGS.init == "shipped" else find_weights(FLAGS.init))
     return model
+
+
+def _begin_from(model, path):
+    """Fill `model` from a weight file; from that of a smaller compact student it grows."""
+    begun = read_network(path)
+    if begun is None or not isinstance(model, Compact) or begun == (type(model).__name__, model.get_config()):
+        load_into(model, path)
+        return
+    grow_into(model, load_model(path))
+    logging.info("--init: %s grows into %s; its luma begins as it was", path, model.get_config())
 
 
 def new_optimizer(model, steps, *, adversarial=False):

@@ -5,7 +5,7 @@ from cli import define
 # As in cli/flags.py: stated again here, where no TensorFlow is imported. A test holds them to the code.
 ADVERSARIAL_LOSS_NAMES = ["bce", "relativistic", "hinge", "least_squares"]
 DISCRIMINATOR_NAMES = ["srgan", "srgan_dense100", "patch", "unet"]
-PIXEL_LOSS_NAMES = ["mae", "mse", "charbonnier"]
+PIXEL_LOSS_NAMES = ["mae", "mse", "charbonnier", "luma_mae", "luma_mse"]
 PRECISION_NAMES = ["float32", "mixed_bfloat16", "mixed_float16"]
 OPTIMIZER_NAMES = ["adam", "muon"]
 SCHEDULE_NAMES = ["constant", "cosine", "step"]
@@ -145,7 +145,13 @@ def define_losses(*, adversarial_steps):
         [],
         "--decay_steps of the adversarial phase, where they are others; counted from its beginning.",
     )
-    define.enum(group, "pixel_loss", "mae", PIXEL_LOSS_NAMES, "Pixel term: mean absolute, squared, or smooth absolute.")
+    define.enum(
+        group,
+        "pixel_loss",
+        "mae",
+        PIXEL_LOSS_NAMES,
+        "Pixel term: mean absolute, squared, or smooth absolute difference; luma_: of the luma, and a tenth of that of the colours.",
+    )
     define.number(
         group, "pixel_weight", 1e-2, "Weight of the pixel term in the adversarial phase, where there is no teacher."
     )

@@ -5,6 +5,8 @@ All pictures are (B, H, W, 3) float32 in [0, 1]; every function returns a float3
 
 from keras import ops
 
+_COLOUR_SHARE = 0.1  # of the distance in R, G and B beside that in Y
+
 
 def mae_loss(hr, sr):
     """Mean |hr - sr|, the L1 loss that PSNR-oriented networks train on (EDSR, arXiv:1707.02921; ESRGAN, arXiv:1809.00219)."""
@@ -21,6 +23,21 @@ def charbonnier_loss(hr, sr, epsilon=1e-3):
     return ops.mean(ops.sqrt(ops.square(hr - sr) + epsilon**2))
 
 
+def luma_mae_loss(hr, sr):
+    """Mean |Y(hr) - Y(sr)| + 0.1 · mean |hr - sr|: what PSNR on luma asks for, and a little for the colours."""
+    return ops.mean(ops.abs(_luma(hr - sr))) + _COLOUR_SHARE * mae_loss(hr, sr)
+
+
+def luma_mse_loss(hr, sr):
+    """Mean (Y(hr) - Y(sr))² + 0.1 · mean (hr - sr)²: the squared form of `luma_mae_loss`."""
+    return ops.mean(ops.square(_luma(hr - sr))) + _COLOUR_SHARE * mse_loss(hr, sr)
+
+
+def _luma(rgb):
+    """(B, H, W, 3) to (B, H, W): Y of ITU-R BT.601 in full range."""
+    return 0.299 * rgb[..., 0] + 0.587 * rgb[..., 1] + 0.114 * rgb[..., 2]
+
+
 def total_variation_loss(sr):
     """2 · (mean (sr[y+1] - sr[y])² + mean (sr[x+1] - sr[x])²): what noise costs and flat areas do not.
 
@@ -31,4 +48,10 @@ def total_variation_loss(sr):
     return 2.0 * sum(ops.mean(ops.square(step)) for step in (rows, columns) if 0 not in step.shape)
 
 
-PIXEL_LOSSES = {"mae": mae_loss, "mse": mse_loss, "charbonnier": charbonnier_loss}
+PIXEL_LOSSES = {
+    "mae": mae_loss,
+    "mse": mse_loss,
+    "charbonnier": charbonnier_loss,
+    "luma_mae": luma_mae_loss,
+    "luma_mse": luma_mse_loss,
+}

@@ -9,7 +9,7 @@ from models.catalog import (
     from_config,
     materialise,
 )
-from models.weight_files import load_generator, load_into, load_model, read_facts, save_weights
+from models.weight_files import load_generator, load_into, load_model, read_facts, read_network, save_weights
 
 __all__ = [
     "DISCRIMINATORS",
@@ -23,5 +23,6 @@ __all__ = [
     "load_model",
     "materialise",
     "read_facts",
+    "read_network",
     "save_weights",
 ]

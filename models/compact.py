@@ -6,30 +6,59 @@ Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient Super Resolution
 """
 
 import keras
-from keras import layers
+from keras import layers, ops
 
+from errors import UserError
 from models.collapsible import CollapsibleConv, IdentityInitializer
-from models.upsampling import OneBiasPerColour, SubPixelInitializer, onto_anchor, small_start
+from models.upsampling import (
+    BilinearSubPixels,
+    OneBiasPerColour,
+    SubPixelInitializer,
+    every_colour,
+    onto_anchor,
+    small_start,
+    to_space,
+)
+
+TAILS = ("rgb", "luma")
 
 
 class Compact(keras.Model):
     """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and not clipped.
 
-    The network predicts what to add to the *anchor*, the input repeated scale² times, which depth-to-space turns into the input enlarged by
-    nearest neighbour. depth: hidden 3×3 convolutions between head and tail. width: their channels. scale: any integer from 1.
+    depth: hidden 3×3 convolutions between head and tail. width: their channels. scale: any integer from 1.
     expansion: 0 for plain convolutions; otherwise each trains as branches, the wide one with `expansion` times the channels, until `fuse()`.
+
+    tail: what the network predicts, and what it adds that to.
+    "rgb"   a residual for each colour, onto the *anchor*: the input repeated scale² times, which depth-to-space enlarges by nearest neighbour.
+    "luma"  one residual for all three colours, onto an interpolation of the input that is learned: one 3×3 convolution of the picture itself.
+            Chroma has little detail of its own; the third of the tail that is left costs a third.
     """
 
-    def __init__(self, *, depth=8, width=32, scale=4, expansion=0, **kwargs):
+    def __init__(self, *, depth=8, width=32, scale=4, expansion=0, tail="rgb", **kwargs):
         super().__init__(**kwargs)
-        self.depth, self.width, self.scale, self.expansion = depth, width, scale, expansion
+        if tail not in TAILS:
+            raise UserError(f"tail {tail!r}: choose one of {', '.join(TAILS)}")
+        self.depth, self.width, self.scale, self.expansion, self.tail_form = depth, width, scale, expansion, tail
         # Each hidden convolution starts as the identity and a little beside it: an identity branch where there are branches.
         beside = keras.initializers.VarianceScaling(0.5, mode="fan_in")
         start = beside if expansion else IdentityInitializer(beside)
         self.head = self._conv(width, "head", "relu", keras.initializers.HeNormal())
         self.trunk = [self._conv(width, f"conv_{i + 1}", "relu", start.clone()) for i in range(depth)]
-        start = SubPixelInitializer(scale, small_start())
-        self.tail = self._conv(3 * scale**2, "tail", None, start, bias_constraint=OneBiasPerColour(scale))
+        start, colours = SubPixelInitializer(scale, small_start()), 3 if tail == "rgb" else 1
+        one_bias = OneBiasPerColour(scale, colours=colours)
+        self.tail = self._conv(colours * scale**2, "tail", None, start, bias_constraint=one_bias)
+        if tail == "luma":
+            # In float32: in bfloat16 the picture would lose its eighth bit. Without a bias: that would be a colour cast.
+            self.interpolation = layers.Conv2D(
+                3 * scale**2,
+                3,
+                padding="same",
+                use_bias=False,
+                kernel_initializer=BilinearSubPixels(scale),
+                dtype="float32",
+                name="interpolation",
+            )
 
     def _conv(self, filters, name, activation, initializer, **options):
         options |= {
@@ -57,20 +86,31 @@ class Compact(keras.Model):
 
     def enlarge(self, features, lr):
         """From the features, and the picture itself, to the larger picture: (B, scale·h, scale·w, 3)."""
-        return onto_anchor(self.tail(features), lr, scale=self.scale, dtype=self.variable_dtype)
+        residual = self.tail(features)
+        if self.tail_form == "rgb":
+            return onto_anchor(residual, lr, scale=self.scale, dtype=self.variable_dtype)
+        residual = every_colour(ops.cast(residual, self.variable_dtype))
+        return to_space(self.interpolation(lr) + residual, self.scale)
 
     def call(self, lr, training=False):
         return self.enlarge(self.features(lr, training=training), lr)
 
     def fuse(self):
         """The same function as plain convolutions: a new network whose kernels are the collapsed branches of this one."""
-        plain = type(self)(depth=self.depth, width=self.width, scale=self.scale, dtype=self.dtype_policy)
+        plain = type(self)(**{**self.get_config(), "expansion": 0}, dtype=self.dtype_policy)
         plain(keras.Input((None, None, 3)), training=False)
         for ours, theirs in zip(self.layers, plain.layers, strict=True):
-            kernel = ours.collapsed_kernel() if self.expansion else ours.kernel
-            theirs.kernel.assign(kernel)
-            theirs.bias.assign(ours.bias)
+            if isinstance(ours, CollapsibleConv):
+                theirs.set_weights([ours.collapsed_kernel(), ours.bias])
+            else:
+                theirs.set_weights(ours.get_weights())
         return plain
 
     def get_config(self):
-        return {"depth": self.depth, "width": self.width, "scale": self.scale, "expansion": self.expansion}
+        return {
+            "depth": self.depth,
+            "width": self.width,
+            "scale": self.scale,
+            "expansion": self.expansion,
+            "tail": self.tail_form,
+        }

@@ -74,6 +74,15 @@ def load_into(model, path):
         ) from error
 
 
+def read_network(path):
+    """(class name, `get_config()`) of the network in `path`; None where the file does not name it. Raises UserError when it cannot be read."""
+    attributes = _attributes(path)
+    if "class" not in attributes or "config" not in attributes:
+        return None
+    model = from_config(attributes["class"], json.loads(attributes["config"]))
+    return type(model).__name__, model.get_config()
+
+
 def read_facts(path):
     """What `save_weights` was told beside the network. Raises UserError when the file cannot be read."""
     return json.loads(_attributes(path).get("facts", "{}"))

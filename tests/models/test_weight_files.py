@@ -11,7 +11,7 @@ def test_a_file_knows_its_network(tmp_path):
     path = tmp_path / "deep" / "a.weights.h5"
     models.save_weights(model, path, step=7, phase="pixel")
     loaded = models.load_generator(path)
-    assert loaded.get_config() == {"depth": 3, "width": 8, "scale": 2, "expansion": 0}
+    assert loaded.get_config() == {"depth": 3, "width": 8, "scale": 2, "expansion": 0, "tail": "rgb"}
     for ours, theirs in zip(model.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert models.read_facts(path) == {"step": 7, "phase": "pixel"}
