@@ -3,64 +3,43 @@
 Writes runs/student/student.weights.h5, which export_tflite.py, evaluate.py and upscale.py find by themselves.
 """
 
-from absl import flags
+from pathlib import Path
 
-from cli import app, training_flags
-from cli import flags as common
-
-FLAGS = flags.FLAGS
-
-common.define_network("student", default="compact_s")
-common.define_pictures()
-training_flags.define_training(steps=100_000, learning_rate=5e-4, batch_size=16, patch_size=24)
-training_flags.define_losses(adversarial_steps=0)
-common.define_run(run_dir="runs/student")
-_GROUP = app.GROUP + "Latency budget"
-flags.DEFINE_float(
-    "budget_ms",
-    None,
-    "Choose the largest compact student that takes at most so many milliseconds here through LiteRT, instead of --student.",
-    lower_bound=0.0,
-    module_name=_GROUP,
-)
-flags.DEFINE_integer(
-    "budget_height", 180, "Height of the input that the budget is for, in pixels.", 1, module_name=_GROUP
-)
-flags.DEFINE_integer(
-    "budget_width", 320, "Width of the input that the budget is for, in pixels.", 1, module_name=_GROUP
-)
+from cli import app
+from settings.fields import as_text
+from settings.training import TrainStudent
 
 
-def main():
+def main(settings: TrainStudent) -> None:
     """Build the network, train it, write the report."""
-    from cli import training  # TensorFlow takes seconds to import: --help and a typo in a flag need not wait for it
+    from models import clone  # TensorFlow takes seconds to import: --help and a typo in a flag need not wait for it
+    from training.job import Job, new_generator, phases_without_teacher
+    from training.trainer import open_run, train
 
-    if FLAGS.budget_ms is not None:
-        _choose_by_budget()
-    with training.open_run("student") as folder:
-        model = training.new_generator(FLAGS.student)
-        phases = training.phases_without_teacher(model)
-        training.train(folder, phases, student=FLAGS.student, parameters=model.count_params(), method="alone")
+    if settings.budget.budget_ms is not None:
+        settings = _chosen_by_budget(settings)
+    with open_run(settings, role="student") as folder:
+        name = settings.network.student
+        model = new_generator(settings, name)
+        phases = phases_without_teacher(Job(settings, model, clone(model)))
+        train(settings, folder, phases, student=name, parameters=model.count_params(), method="alone")
 
 
-def _choose_by_budget():
-    """Set --student, --depth and --width: as this run chose before, or by measuring now."""
-    from pathlib import Path
-
+def _chosen_by_budget(settings: TrainStudent) -> TrainStudent:
+    """With --student, --depth and --width as this run chose them before, or by measuring now."""
     from export.budget import budget_table, largest_within, measure_candidates
-    from training.run_folder import read_config
+    from runs import CONFIG, read_config
 
-    FLAGS.student = "compact_s"
-    config = Path(FLAGS.run_dir) / "config.txt"
-    before = read_config(config) if config.is_file() and not FLAGS.new_run else {}
-    if before.get("budget_ms") == FLAGS["budget_ms"].serialize().partition("=")[2]:
-        FLAGS.depth, FLAGS.width = int(before["depth"]), int(before["width"])
-        return
-    rows = measure_candidates(height=FLAGS.budget_height, width=FLAGS.budget_width, scale=FLAGS.scale)
-    chosen = largest_within(rows, FLAGS.budget_ms)
+    budget = settings.budget
+    config = Path(settings.run.run_dir) / CONFIG
+    before = read_config(config) if config.is_file() and not settings.run.new_run else {}
+    if before.get("budget_ms") == as_text(budget.budget_ms):
+        return settings.with_values(student="compact_s", depth=int(before["depth"]), width=int(before["width"]))
+    rows = measure_candidates(height=budget.budget_height, width=budget.budget_width, scale=settings.pictures.scale)
+    chosen = largest_within(rows, budget.budget_ms)
     print(budget_table(rows, chosen))
-    FLAGS.depth, FLAGS.width = chosen.depth, chosen.width
+    return settings.with_values(student="compact_s", depth=chosen.depth, width=chosen.width)
 
 
 if __name__ == "__main__":
-    app.run(main, description=__doc__)
+    app.run(main, TrainStudent(), description=__doc__)

@@ -1,37 +1,58 @@
 """Starts a command: reads its flags, prints help in plain words, and turns a user's mistake into one line instead of a traceback."""
 
 import functools
+import inspect
 import logging
 import os
 import sys
 import tempfile
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 from absl import app, flags
 from absl import logging as absl_logging
 from tqdm import tqdm
 
+from cli.flags import GROUP, define, read
 from errors import UserError
+from settings.fields import Command
 
 # TensorFlow's own chatter hides what the command says; whoever wants it sets the variable.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-GROUP = "group: "
 _ROOT = Path(__file__).parent.parent
 
 
-def run(main, *, description, tensorflow=True, operands=False):
-    """Parse the flags, call `main()`, exit with its status.
+def run(
+    main: Callable[..., int | None],
+    defaults: Command,
+    *,
+    description: str,
+    tensorflow: bool = True,
+    operands: bool = False,
+) -> None:
+    """Define the flags, parse them, call `main(settings)`, exit with its status.
 
-    description: what the command does, shown above the flags by --help. tensorflow: import it first, without its start-up messages.
-    operands: words that are no flags go to `main(words)`; without it they are a mistake.
+    defaults: the command's settings where no flag says otherwise. description: what the command does,
+    shown above the flags by --help. tensorflow: import it first, without its start-up messages.
+    operands: words that are no flags are handed on, `main(settings, words)`; without it they are a mistake.
     """
+    define(defaults)
+    if operands:
+        flags.FLAGS.set_gnu_getopt()
     if {"--help", "-h", "-help", "--helpfull", "--helpshort"} & set(sys.argv[1:]):
         print(_help(description))
         sys.exit(0)
-    parse = functools.partial(_parse, operands=operands)
-    app.run(lambda argv: _guarded(main, argv[1:] if operands else None, tensorflow), flags_parser=parse)
+
+    def call(argv: list[str]) -> int | None:
+        words = [argv[1:]] if operands else []
+        return main(read(defaults), *words)
+
+    app.run(
+        lambda argv: _guarded(functools.partial(call, argv), tensorflow),
+        flags_parser=functools.partial(_parse, operands=operands),
+    )
 
 
 def _parse(argv, *, operands):
@@ -44,12 +65,12 @@ def _parse(argv, *, operands):
     return left
 
 
-def _guarded(main, operands, tensorflow):
+def _guarded(main, tensorflow):
     _log_plainly()
     try:
         if tensorflow:
             _import_tensorflow()
-        sys.exit((main() if operands is None else main(operands)) or 0)
+        sys.exit(main() or 0)
     except UserError as error:
         _fail(str(error), status=1)
     except KeyboardInterrupt:
@@ -96,7 +117,7 @@ def _log_plainly():
 
 def _help(description):
     """Description, then the flags of each group with their defaults."""
-    lines = [description.strip(), ""]
+    lines = [inspect.cleandoc(description), ""]
     for group, members in flags.FLAGS.flags_by_module_dict().items():
         if not group.startswith(GROUP):
             continue

@@ -11,6 +11,7 @@ Inside this package pictures are uint8 in 0..255; batches are float32 in [0, 1].
 
 from data.bicubic import bicubic_resize, crop_to_multiple, downscale, upscale
 from data.celeb_a import celeb_a
+from data.choice import DATASETS, open_pictures, open_source
 from data.degradation import DEGRADATIONS, Degradation
 from data.div2k import div2k
 from data.folder import folder
@@ -21,8 +22,6 @@ from data.patches import batches
 from data.sample import sample
 from data.source import Source
 from data.store import PictureStore, open_store
-
-DATASETS = {"div2k": div2k, "folder": folder, "paired": paired, "celeb_a": celeb_a, "sample": sample}
 
 __all__ = [
     "DATASETS",
@@ -41,6 +40,8 @@ __all__ = [
     "folder",
     "inverse_orient",
     "list_images",
+    "open_pictures",
+    "open_source",
     "open_store",
     "orient",
     "paired",

@@ -5,6 +5,7 @@ All pictures are (B, H, W, 3) float32 in [0, 1]; every function returns a float3
 
 from keras import ops
 
+_LEVELS_SQUARED = 255.0**2
 _COLOUR_SHARE = 0.1  # of the distance in R, G and B beside that in Y
 
 
@@ -21,6 +22,14 @@ def mse_loss(hr, sr):
 def charbonnier_loss(hr, sr, epsilon=1e-3):
     """Mean sqrt((hr - sr)² + ε²), a smooth L1 (LapSRN, arXiv:1704.03915, equation 2)."""
     return ops.mean(ops.sqrt(ops.square(hr - sr) + epsilon**2))
+
+
+def imitation_loss(sr_teacher, sr):
+    """K: mean squared difference between the teacher's and the student's image, in units of 8-bit levels squared.
+
+    A weight published for pixels in [0, 255] keeps its effect.
+    """
+    return _LEVELS_SQUARED * mse_loss(sr_teacher, sr)
 
 
 def luma_mae_loss(hr, sr):

@@ -6,7 +6,7 @@ from errors import UserError
 from losses.adversarial import smoothed_targets
 from losses.shifts import shift
 from training.distribution import whole_batch
-from training.updates import apply_gradients
+from training.optimizers import apply_gradients
 
 
 class Adversary:

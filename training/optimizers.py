@@ -207,6 +207,12 @@ def make_optimizer(model, *, schedule, name="adam", clip_norm=None, beta_1=0.9, 
     return optimizer
 
 
+def apply_gradients(optimizer: Adam, tape: tf.GradientTape, loss: tf.Tensor, model: keras.Model) -> None:
+    """Update the trainable variables of `model` from a loss that `tape` watched and `optimizer.scale_loss` scaled."""
+    variables = model.trainable_variables
+    optimizer.update(tape.gradient(loss, variables), variables, loss=loss)
+
+
 def current_learning_rate(optimizer):
     """The rate that the next update will use, as a float."""
     return float(ops.convert_to_numpy(optimizer.learning_rate)) * float(optimizer.rate_factor.numpy())

@@ -1,17 +1,7 @@
-"""The transfer methods by name.
-
-Each module holds TEACHER_PHASE, the phase of the teacher it learns from; PUBLISHED, the flags' values that its source has; and `phases(parts)`.
-"""
+"""The transfer methods by name."""
 
 from transfer import adversarial, comparative, g2g, g2g_al, g2g_fa, gan2g, gan2g_al, gan2gan
+from transfer.job import Method
 
-METHODS = {
-    "g2g": g2g,
-    "g2g_al": g2g_al,
-    "gan2g": gan2g,
-    "gan2g_al": gan2g_al,
-    "gan2gan": gan2gan,
-    "comparative": comparative,
-    "adversarial": adversarial,
-    "g2g_fa": g2g_fa,
-}
+_MODULES = (g2g, g2g_al, gan2g, gan2g_al, gan2gan, comparative, adversarial, g2g_fa)
+METHODS: dict[str, Method] = {module.METHOD.name: module.METHOD for module in _MODULES}

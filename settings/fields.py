@@ -1,0 +1,124 @@
+"""A setting: one field of a frozen dataclass, with all that is known of it.
+
+Flags, `--help`, `config.txt`, what a continued run must agree in, what a ledger's runs must share and
+what names a place derive from the fields. A *group* is a dataclass of settings with a heading; a
+*command* is a dataclass of groups.
+"""
+
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import Field, dataclass, field, fields, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of a setting beside its type and default.
+
+    help: one or two sentences for `--help`. low, high: bounds of a number, both allowed; above: one that
+    is not allowed itself. choices: the words it may have. alias: a second name of the flag. fixed: a continued run must agree in it.
+    equal: the runs of a ledger must agree in it. place: it names a place on one machine, or leaves
+    the result alone. datasets: the data sets that read it; empty where all do. recorded: stands in config.txt.
+    """
+
+    help: str
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    choices: tuple[str, ...] = ()
+    alias: str | None = None
+    fixed: bool = False
+    equal: bool = False
+    place: bool = False
+    datasets: tuple[str, ...] = ()
+    recorded: bool = True
+
+
+def setting(default: Any, help: str, **about: Any) -> Any:
+    """A field with this default; the rest is `About`'s."""
+    return field(default=default, metadata={"about": About(help, **about)})
+
+
+@dataclass(frozen=True)
+class Command:
+    """Base of a command's settings. given: the settings that the command line or a flag file names."""
+
+    given: frozenset[str] = frozenset()
+
+    def groups(self) -> dict[str, Any]:
+        """{field name: group}, in order."""
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "given"}
+
+    def with_values(self, **values: Any) -> "Command":
+        """A copy in which the settings of these names, whatever their group, have these values."""
+        changed = {}
+        for name, group in self.groups().items():
+            ours = {item.name for item in about_fields(group)} & set(values)
+            if ours:
+                changed[name] = replace(group, **{key: values[key] for key in ours})
+        return replace(self, **changed)
+
+    def values(self) -> dict[str, Any]:
+        """{setting: value} over all groups."""
+        return {item.name: getattr(group, item.name) for group, item in self.items()}
+
+    def items(self) -> Iterator[tuple[Any, Field]]:
+        """(group, field) of every setting, in order."""
+        for group in self.groups().values():
+            for item in about_fields(group):
+                yield group, item
+
+
+def about_fields(group: Any) -> list[Field]:
+    """The settings of a group, of an instance or a class."""
+    return [item for item in fields(group) if "about" in item.metadata]
+
+
+def about(item: Field) -> About:
+    """What is known of a setting."""
+    return item.metadata["about"]
+
+
+def as_text(value: Any) -> str:
+    """A value as a flag file has it: true, 0.001, a,b."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def as_config(command: Command) -> dict[str, str]:
+    """{setting: value as text} of every recorded setting that has a value: what config.txt holds."""
+    return {
+        item.name: as_text(value)
+        for group, item in command.items()
+        if about(item).recorded and (value := getattr(group, item.name)) is not None
+    }
+
+
+def names_where(*commands_or_groups: Any, **wanted: Any) -> set[str]:
+    """The names of the settings of these groups (classes or instances) that have this about them: `fixed=True`."""
+    return {
+        item.name
+        for group in commands_or_groups
+        for item in about_fields(group)
+        if all(getattr(about(item), key) == value for key, value in wanted.items())
+    }
+
+
+def kind_of(group: Any, item: Field) -> type:
+    """bool, int, float, str or tuple: the type of a setting without its None."""
+    hint = typing.get_type_hints(group if isinstance(group, type) else type(group))[item.name]
+    if isinstance(hint, types.UnionType):
+        (hint,) = set(typing.get_args(hint)) - {type(None)}
+    return typing.get_origin(hint) or hint
+
+
+def from_text(group: Any, item: Field, text: str) -> Any:
+    """The value that `as_text` wrote. Raises ValueError for one that has another type."""
+    kind = kind_of(group, item)
+    if kind is bool:
+        return {"true": True, "false": False}[text] if text in ("true", "false") else bool(int(text))
+    if kind is tuple:
+        return tuple(text.split(",")) if text else ()
+    return kind(text)

@@ -1,0 +1,72 @@
+"""What a transfer method is, and what its phases are made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from runs import find_discriminator
+from settings.training import Distill
+from training.job import Job
+from training.loop import Phase
+from training.step import Term, adversarial, adversarial_to_teacher, affinity, content, imitation
+
+
+@dataclass(frozen=True)
+class TransferJob(Job):
+    """A job with a teacher: its terms carry the weights of the settings, which are the published ones unless a flag says otherwise."""
+
+    settings: Distill = Distill()
+    role: str = "student"
+
+    @property
+    def steps(self) -> int:
+        """Updates of the transfer."""
+        return self.settings.training.steps
+
+    @property
+    def adversarial_steps(self) -> int:
+        """Updates of adversarial learning after it."""
+        return self.settings.losses.adversarial_steps
+
+    @property
+    def jointly(self) -> bool:
+        """Whether adversarial learning (AL) happens in one phase with the transfer."""
+        return self.settings.transfer.al == "jointly"
+
+    def content(self) -> Term:
+        """C, the distance to the original."""
+        return content(self.settings.transfer.content_weight, self.content_loss)
+
+    def imitation(self) -> Term:
+        """K, the distance to the teacher's image."""
+        return imitation(self.settings.transfer.kd_weight)
+
+    def affinity(self) -> Term:
+        """F, the difference between the networks' features in how they relate the parts of an image."""
+        return affinity(self.settings.transfer.affinity_weight)
+
+    def adversarial(self, *, steps: int) -> Term:
+        """A, before a new discriminator that knows originals."""
+        return adversarial(self.settings.losses.adversarial_weight, self.new_adversary(steps))
+
+    def second_adversarial(self, *, steps: int) -> Term:
+        """A2, before a second new discriminator, that knows the teacher's images."""
+        return adversarial_to_teacher(self.settings.losses.adversarial_weight, self.new_adversary(steps), second=True)
+
+    def before_teachers_critic(self, *, steps: int) -> Term:
+        """A before the discriminator that the teacher was trained against, which now knows the teacher's images."""
+        critic = self.load_adversary(find_discriminator(self.settings.transfer.teacher), steps)
+        return adversarial_to_teacher(self.settings.losses.adversarial_weight, critic)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A transfer method.
+
+    teacher: the phase of the teacher's training whose end it learns from, "pixel" or "adversarial". published: the settings that its
+    source has. phases: what a job trains.
+    """
+
+    name: str
+    teacher: str
+    published: dict[str, float | str | bool]
+    phases: Callable[[TransferJob], list[Phase]]

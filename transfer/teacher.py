@@ -1,0 +1,73 @@
+"""Where a run's teacher comes from: a network that runs at every update, or images (--cache_teacher, --teacher_images)."""
+
+import hashlib
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from data import PictureStore
+from data.orientations import ORIENTATIONS, inverse_orient, orient
+from data.teacher_pictures import TeacherPictures, open_teacher_pictures, teacher_images
+from errors import UserError
+from inference import Upscaler
+from models import load_generator
+from runs import find_teacher
+from settings.training import Distill
+
+
+class Teacher:
+    """The teacher of a run.
+
+    phase: of the teacher's training whose end is wanted. guide: a weight file that takes the teacher's place. file: the weight file;
+    None with --teacher_images. Raises UserError when there is no such teacher.
+    """
+
+    def __init__(self, settings: Distill, *, phase: str, guide: Path | None = None) -> None:
+        transfer = settings.transfer
+        self._settings, self._transfer = settings, transfer
+        self.file = None if transfer.teacher_images else guide or find_teacher(transfer.teacher, phase=phase)
+        self.cached = bool(transfer.cache_teacher or transfer.teacher_images)
+        if transfer.self_ensemble and (transfer.teacher_images or not transfer.cache_teacher):
+            raise UserError("--self_ensemble: goes with --cache_teacher, and not with --teacher_images")
+        self._network = None
+
+    def load(self) -> keras.Model | None:
+        """The network that runs at every update; None where its images come with the batch."""
+        if self.file is not None:
+            self._network = load_generator(self.file)
+            self._network.trainable = False
+            if self._network.scale != self._settings.pictures.scale:
+                raise UserError(
+                    f"{self.file}: enlarges {self._network.scale} times, but --scale is {self._settings.pictures.scale}"
+                )
+        return None if self.cached else self._network
+
+    def pictures(self, store: PictureStore) -> TeacherPictures | None:
+        """The teacher's images of a store; None where the network runs."""
+        if not self.cached:
+            return None
+        cache_dir = self._settings.pictures.cache_dir
+        if self._transfer.teacher_images:
+            return teacher_images(self._transfer.teacher_images, store, cache_dir=cache_dir)
+        digest = hashlib.sha256(Path(self.file).read_bytes()).hexdigest()
+        precision, ensemble = self._settings.machine.precision, self._transfer.self_ensemble
+        return open_teacher_pictures(
+            store,
+            upscale=_upscale_with(self._network, ORIENTATIONS if ensemble else 1),
+            teacher_key=f"{digest} self_ensemble={ensemble} {precision}",
+            cache_dir=cache_dir,
+            dtype=self._transfer.cache_format,
+        )
+
+
+def _upscale_with(network: keras.Model, orientations: int):
+    """`f(lr)`, uint8 (h, w, 3) to float32 in [0, 1]: the mean over so many orientations."""
+    upscaler = Upscaler(network)
+
+    def upscale(lr: np.ndarray) -> np.ndarray:
+        lr = lr / np.float32(255.0)
+        turned = (inverse_orient(upscaler.upscale(orient(lr, k)), k) for k in range(orientations))
+        return np.mean(list(turned), axis=0, dtype=np.float32)
+
+    return upscale
