@@ -28,24 +28,23 @@ class _FiniteFloat(flags.FloatParser):
         return value
 
 
-def define(command: Command) -> None:
+def define(command: Command, values: flags.FlagValues = _FLAGS) -> None:
     """Define a flag for every setting; the values in `command` are the defaults."""
     for group, item in command.items():
-        _define(group, item)
+        _define(group, item, values)
 
 
-def read(command: Command) -> Command:
+def read(command: Command, values: flags.FlagValues = _FLAGS) -> Command:
     """The settings that the parsed flags give."""
     changed = {
-        name: replace(group, **{item.name: _value(item.name) for item in about_fields(group)})
+        name: replace(group, **{item.name: _value(values[item.name].value) for item in about_fields(group)})
         for name, group in command.groups().items()
     }
-    given = frozenset(item.name for _, item in command.items() if _FLAGS[item.name].present)
+    given = frozenset(item.name for _, item in command.items() if values[item.name].present)
     return replace(command, given=given, **changed)
 
 
-def _value(name: str) -> Any:
-    value = _FLAGS[name].value
+def _value(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -62,9 +61,9 @@ def _parser(group: Any, item: Field) -> flags.ArgumentParser:
     return flags.EnumParser(said.choices) if said.choices else flags.ArgumentParser()
 
 
-def _define(group: Any, item: Field) -> None:
+def _define(group: Any, item: Field, values: flags.FlagValues) -> None:
     kind, said, default = kind_of(group, item), about(item), getattr(group, item.name)
-    where = {"module_name": GROUP + group.heading}
+    where = {"module_name": GROUP + group.heading, "flag_values": values}
     if kind is bool:
         flags.DEFINE_boolean(item.name, default, said.help, **where)
     elif kind is tuple:
@@ -75,4 +74,4 @@ def _define(group: Any, item: Field) -> None:
         serializer = flags.ArgumentSerializer()
         flags.DEFINE(_parser(group, item), item.name, default, said.help, serializer=serializer, **where)
     if said.alias:
-        flags.DEFINE_alias(said.alias, item.name)
+        flags.DEFINE_alias(said.alias, item.name, flag_values=values)

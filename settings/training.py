@@ -479,7 +479,8 @@ class Distill(TrainingCommand):
     Weights without a value on the command line are those that the method's source published.
 
     Reads the teacher that train_teacher.py left in runs/teacher; writes runs/<method>/student.weights.h5, which export_tflite.py, evaluate.py and
-    upscale.py find by themselves."""
+    upscale.py find by themselves.
+    """
 
     losses: Losses = Losses(adversarial_steps=20_000)
     transfer: Transfer = Transfer()

@@ -14,7 +14,7 @@ from training.step import Term, adversarial, adversarial_to_teacher, affinity, c
 class TransferJob(Job):
     """A job with a teacher: its terms carry the weights of the settings, which are the published ones unless a flag says otherwise."""
 
-    settings: Distill = Distill()
+    settings: Distill
     role: str = "student"
 
     @property

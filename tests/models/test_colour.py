@@ -13,7 +13,7 @@ import models
 from losses.pixel import mae_loss
 from training.average import MovingAverage
 from training.optimizers import make_optimizer, make_schedule
-from training.steps import PixelStep
+from training.step import Step, pixel
 
 STEPS, BATCH, SIDE = 500, 8, 12
 STUDENTS = [name for name in models.GENERATORS if name not in ("srresnet", "edsr_8x64", "rrdb", "rrdb_11x32")]
@@ -44,7 +44,7 @@ def test_white_black_and_grey_stay(name):
     keras.utils.set_random_seed(0)
     model = models.build_generator(name)
     optimizer = make_optimizer(model, schedule=make_schedule("cosine", learning_rate=3e-3, steps=STEPS))
-    step = PixelStep(generator=model, optimizer=optimizer, pixel_loss=mae_loss)
+    step = Step(generator=model, optimizer=optimizer, terms=[pixel(1.0, mae_loss)])
     mean = MovingAverage(model=model, average=models.clone(model), decay=0.99)
 
     @tf.function

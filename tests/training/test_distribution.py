@@ -30,7 +30,7 @@ from training.adversary import Adversary
 from training.average import MovingAverage
 from training.distribution import make_strategy, synchronise_batch_statistics
 from training.optimizers import make_optimizer, make_schedule
-from training.steps import AdversarialStep
+from training.step import Step, adversarial, content, pixel
 from training.update import Update
 rng = np.random.default_rng(0)
 data = [(rng.random((4, 8, 8, 3), np.float32), rng.random((4, 32, 32, 3), np.float32)) for _ in range(3)]
@@ -49,8 +49,8 @@ with make_strategy("mirrored" if replicas > 1 else "single").scope():
     if parts > 1:
         for layer in critic.layers:
             layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)  # parts have statistics of their own
-    step = AdversarialStep(generator=generator, optimizer=optimizer, adversary=adversary, content_loss=mae_loss, pixel_loss=mae_loss,
-                           weights={"content": 1.0, "pixel": 0.1, "adversarial": 0.1})
+    terms = [content(1.0, mae_loss), pixel(0.1, mae_loss), adversarial(0.1, adversary)]
+    step = Step(generator=generator, optimizer=optimizer, terms=terms)
     for network in (generator, critic):
         synchronise_batch_statistics(network)
     mean = MovingAverage(model=generator, average=average, decay=0.9)

@@ -16,7 +16,7 @@ from training.loop import LoopOptions, Phase, run_phases
 from training.monitor import Monitor
 from training.optimizers import make_optimizer, make_schedule
 from training.run_folder import RunFolder
-from training.steps import PixelStep
+from training.step import Step, pixel
 
 
 def train(path, *, batches=batches, steps=(8,), network="compact_xs", name="adam"):
@@ -27,7 +27,7 @@ def train(path, *, batches=batches, steps=(8,), network="compact_xs", name="adam
     for i, count in enumerate(steps):
         schedule = make_schedule("constant", learning_rate=1e-2, steps=count)
         optimizer = make_optimizer(model, schedule=schedule, name=name)
-        step = PixelStep(generator=model, optimizer=optimizer, pixel_loss=mae_loss)
+        step = Step(generator=model, optimizer=optimizer, terms=[pixel(1.0, mae_loss)])
         phases.append(Phase(f"phase_{i}", step, model, average, count, "last", {"generator": optimizer}))
     folder = RunFolder(path, role="student")
     folder.open({}, fixed=set())

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import models
-from transfer.command import METHOD_NAMES
+from settings.training import METHODS
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = [
@@ -22,7 +22,7 @@ SMALL = [
 STUDENT = ["--student=compact_xs", "--depth=1", "--width=8", "--steps=400", "--adversarial_steps=40"]
 COMMANDS = {
     "teacher": ["train_teacher.py", "--depth=1", "--width=8", "--steps=60", "--adversarial_steps=40", *SMALL],
-    **{method: ["distill.py", f"--method={method}", *STUDENT, *SMALL] for method in METHOD_NAMES},
+    **{method: ["distill.py", f"--method={method}", *STUDENT, *SMALL] for method in METHODS},
 }
 COMMANDS["adversarial"].append("--steps=60")  # each with a discriminator
 

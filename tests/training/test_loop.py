@@ -10,7 +10,7 @@ from losses.pixel import mae_loss
 from training.loop import LoopOptions, Phase, run_phases
 from training.optimizers import make_optimizer, make_schedule
 from training.run_folder import RunFolder
-from training.steps import PixelStep
+from training.step import Step, pixel
 
 
 def batches(start):
@@ -46,7 +46,7 @@ def train(path, *, steps=(8,), stop=None, learning_rate=1e-2, keep="best"):
     phases = []
     for i, count in enumerate(steps):
         optimizer = make_optimizer(model, schedule=make_schedule("cosine", learning_rate=learning_rate, steps=count))
-        step = PixelStep(generator=model, optimizer=optimizer, pixel_loss=mae_loss)
+        step = Step(generator=model, optimizer=optimizer, terms=[pixel(1.0, mae_loss)])
         phases.append(Phase(f"phase_{i}", step, model, average, count, keep, {"generator": optimizer}))
     folder = RunFolder(path, role="student")
     limited = batches if stop is None else lambda start: batches(start).take(stop - start)

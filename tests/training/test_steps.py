@@ -11,9 +11,8 @@ from losses.pixel import mae_loss, mse_loss
 from training.adversary import Adversary
 from training.average import MovingAverage
 from training.optimizers import current_learning_rate, make_optimizer, make_schedule
-from training.steps import AdversarialStep, PixelStep
+from training.step import Step, adversarial, content, pixel
 from training.update import Update
-from training.updates import weighted_sum
 
 
 def batch(seed=0, size=8, scale=4):
@@ -44,7 +43,7 @@ def test_pixel_step_is_one_adam_update():
         loss = tf.reduce_mean(tf.abs(hr - model(lr, training=True)))
     gradients = tape.gradient(loss, [weight.value for weight in model.trainable_variables])
     before = model.get_weights()
-    terms = PixelStep(generator=model, optimizer=optimizer_for(model), pixel_loss=mae_loss)(lr, hr)
+    terms = Step(generator=model, optimizer=optimizer_for(model), terms=[pixel(1.0, mae_loss)])(lr, hr)
     assert float(terms["pixel"]) == pytest.approx(float(loss))
     for old, weight, gradient in zip(before, model.trainable_weights, gradients, strict=True):
         new, clear = weight.numpy(), np.abs(gradient) > 1e-3
@@ -63,7 +62,7 @@ def test_muon_moves_kernels_along_the_nearest_orthonormal_matrix():
     before = model.get_weights()
     schedule = make_schedule("constant", learning_rate=1e-3, steps=10)
     optimizer = make_optimizer(model, schedule=schedule, name="muon")
-    PixelStep(generator=model, optimizer=optimizer, pixel_loss=mae_loss)(lr, hr)
+    Step(generator=model, optimizer=optimizer, terms=[pixel(1.0, mae_loss)])(lr, hr)
     for old, weight, gradient in zip(before, model.trainable_weights, gradients, strict=True):
         moved = old - weight.numpy()
         if weight.constraint:
@@ -89,7 +88,7 @@ def test_muon_accumulates_as_one_large_batch():
         model = small_student()
         optimizer = make_optimizer(model, schedule=make_schedule("constant", learning_rate=1e-3, steps=10), name="muon")
         optimizer.parts = parts
-        step = PixelStep(generator=model, optimizer=optimizer, pixel_loss=mae_loss)
+        step = Step(generator=model, optimizer=optimizer, terms=[pixel(1.0, mae_loss)])
         for i in range(parts):
             size = len(lr) // parts
             step(lr[i * size : (i + 1) * size], hr[i * size : (i + 1) * size])
@@ -101,7 +100,7 @@ def test_muon_accumulates_as_one_large_batch():
 @pytest.mark.parametrize("name, sizes", [("compact_xs", {}), ("compact_xs", {"expansion": 2}), ("edsr_8x64", {})])
 def test_the_last_biases_learn_a_colour_and_no_grid(name, sizes):
     model = models.build_generator(name, depth=1, width=4, **sizes)
-    step = PixelStep(generator=model, optimizer=optimizer_for(model), pixel_loss=mae_loss)
+    step = Step(generator=model, optimizer=optimizer_for(model), terms=[pixel(1.0, mae_loss)])
     for seed in range(3):
         step(*batch(seed))
     by_colour = np.reshape(model.tail.bias.numpy(), (16, 3))
@@ -112,15 +111,8 @@ def test_the_last_biases_learn_a_colour_and_no_grid(name, sizes):
 @pytest.mark.parametrize("loss", ADVERSARIAL_LOSSES)
 def test_adversarial_step_updates_both_and_reports_unweighted_terms(loss):
     model, adversary = small_student(), new_adversary(loss)
-    weights = {"content": 0.0, "pixel": 0.0, "adversarial": 1.0}
-    step = AdversarialStep(
-        generator=model,
-        optimizer=optimizer_for(model),
-        adversary=adversary,
-        content_loss=mae_loss,
-        pixel_loss=mse_loss,
-        weights=weights,
-    )
+    terms = [content(0.0, mae_loss), pixel(0.0, mse_loss), adversarial(1.0, adversary)]
+    step = Step(generator=model, optimizer=optimizer_for(model), terms=terms)
     lr, hr = batch()
     expected = float(tf.reduce_mean(tf.abs(hr - model(lr, training=True))))
     generator, critic = model.get_weights(), adversary.discriminator.get_weights()
@@ -149,10 +141,18 @@ def test_the_discriminators_update_leaves_the_generator_alone():
     assert tape.gradient(loss, [weight.value for weight in model.trainable_variables]) == [None] * len(model.weights)
 
 
-def test_weighted_sum_wants_a_weight_for_each_term():
-    assert weighted_sum({"a": 2.0, "b": 3.0}, {"a": 0.5, "b": 10.0}) == 31.0
-    with pytest.raises(KeyError):
-        weighted_sum({"a": 2.0, "b": 3.0}, {"a": 0.5})
+def test_the_gradient_is_that_of_the_weighted_sum():
+    """2 · L1 + 10 · L2 of one update, by a tape of its own."""
+    model = small_student()
+    lr, hr = batch()
+    with tf.GradientTape() as tape:
+        sr = model(lr, training=True)
+        loss = 2.0 * tf.reduce_mean(tf.abs(hr - sr)) + 10.0 * tf.reduce_mean(tf.square(hr - sr))
+    gradients = tape.gradient(loss, [weight.value for weight in model.trainable_variables])
+    optimizer = optimizer_for(model)
+    Step(generator=model, optimizer=optimizer, terms=[content(2.0, mae_loss), pixel(10.0, mse_loss)])(lr, hr)
+    for moment, gradient in zip(optimizer._momentums, gradients, strict=True):
+        np.testing.assert_allclose(moment.numpy(), 0.1 * gradient.numpy(), rtol=1e-3, atol=1e-7)
 
 
 def test_moving_average_by_hand():
@@ -200,7 +200,7 @@ def test_warm_up_rises_linearly_and_is_what_the_optimizer_uses():
 
 
 def update_of(model, optimizer, **options):
-    step = PixelStep(generator=model, optimizer=optimizer, pixel_loss=mse_loss)
+    step = Step(generator=model, optimizer=optimizer, terms=[pixel(1.0, mse_loss)])
     return Update(step, MovingAverage(model=model, average=models.clone(model), decay=0.9), **options)
 
 
@@ -250,7 +250,7 @@ def test_an_overflow_halves_the_loss_scale_and_skips_the_step():
         keras.config.set_dtype_policy("float32")
     schedule = make_schedule("constant", learning_rate=1e-3, steps=10)
     optimizer = make_optimizer(model, schedule=schedule, loss_scaling=True)
-    step = PixelStep(generator=model, optimizer=optimizer, pixel_loss=lambda hr, sr: 1000.0 * mse_loss(hr, sr))
+    step = Step(generator=model, optimizer=optimizer, terms=[pixel(1.0, lambda hr, sr: 1000.0 * mse_loss(hr, sr))])
     before = model.get_weights()
     step(*batch())
     assert float(optimizer.loss_scale) == 2.0**14
@@ -275,7 +275,7 @@ def test_the_loss_scale_does_not_change_the_update():
     schedule = make_schedule("constant", learning_rate=1e-3, steps=10)
     for model, loss_scaling in ((plain, False), (scaled, True)):
         optimizer = make_optimizer(model, schedule=schedule, clip_norm=0.01, loss_scaling=loss_scaling)
-        step = PixelStep(generator=model, optimizer=optimizer, pixel_loss=mse_loss)
+        step = Step(generator=model, optimizer=optimizer, terms=[pixel(1.0, mse_loss)])
         for seed in range(3):
             step(*batch(seed))
     for a, b in zip(plain.get_weights(), scaled.get_weights(), strict=True):

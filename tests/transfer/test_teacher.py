@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 import data
@@ -15,7 +14,6 @@ import models
 from data.bicubic import upscale
 from data.teacher_pictures import open_teacher_pictures, teacher_images
 from errors import UserError
-from transfer.teacher_source import StepFromCache, TeacherInBatch
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -87,35 +85,6 @@ def test_pictures_of_any_upscaler(store, tmp_path):
     (folder / f"{Path(store.names[0]).stem}.png").unlink()
     with pytest.raises(UserError, match="--teacher_images=.*: holds no picture"):
         teacher_images(folder, store, cache_dir=tmp_path)
-
-
-def test_a_step_learns_the_same_from_the_batch_as_from_the_teacher():
-    from tests.transfer.test_methods import new_optimizer
-    from transfer.g2g import G2GStep
-
-    teacher = models.build_generator("compact_xs", depth=1, width=8)
-    teacher.trainable = False
-    rng = np.random.default_rng(0)
-    lr, hr = tf.constant(rng.random((2, 8, 8, 3), np.float32)), tf.constant(rng.random((2, 32, 32, 3), np.float32))
-    students = [models.build_generator("compact_xs", depth=1, width=4)]
-    students.append(models.clone(students[0]))
-    results = []
-    for student, given in zip(students, (teacher, TeacherInBatch(4)), strict=True):
-        step = G2GStep(
-            teacher=given,
-            student=student,
-            optimizer=new_optimizer(student, 10),
-            content_loss=lambda hr, sr: tf.reduce_mean(tf.abs(hr - sr)),
-            weights={"content": 1.0, "imitation": 1e-3},
-        )
-        cached = given is not teacher
-        update = tf.function(StepFromCache(step, given) if cached else step)
-        sr_teacher = [teacher(lr, training=False)] if cached else []
-        results.append([{k: float(v) for k, v in update(lr, hr, *sr_teacher).items()} for _ in range(3)])
-    for live, cached in zip(*results, strict=True):
-        assert cached == pytest.approx(live, rel=1e-5)
-    with pytest.raises(UserError, match="looks inside its teacher \\(trunk\\)"):
-        _ = TeacherInBatch(4).trunk
 
 
 @pytest.mark.slow
