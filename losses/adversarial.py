@@ -7,10 +7,13 @@ the mean over all logits. With s the sigmoid, -log s(x) = softplus(-x): the loss
 from collections.abc import Callable
 from typing import NamedTuple
 
+from keras import KerasTensor as Tensor
 from keras import ops
 
 
-def bce_discriminator_loss(*, real, fake, real_target=1.0, fake_target=0.0):
+def bce_discriminator_loss(
+    *, real: Tensor, fake: Tensor, real_target: Tensor | float = 1.0, fake_target: Tensor | float = 0.0
+) -> Tensor:
     """-log s(real) - log(1 - s(fake)). Source: Goodfellow et al., arXiv:1406.2661, equation 1.
 
     real_target, fake_target: numbers or tensors of the logits' shape other than 1 and 0, for smoothed labels t:
@@ -23,12 +26,12 @@ def _cross_entropy(logits, target):
     return target * ops.softplus(-logits) + (1.0 - target) * ops.softplus(logits)
 
 
-def bce_generator_loss(*, real, fake):
+def bce_generator_loss(*, real: Tensor | None, fake: Tensor) -> Tensor:
     """-log s(fake), the non-saturating form. Source: SRGAN, arXiv:1609.04802, equation 6. `real` is not used."""
     return ops.mean(ops.softplus(-fake))
 
 
-def relativistic_discriminator_loss(*, real, fake):
+def relativistic_discriminator_loss(*, real: Tensor | None, fake: Tensor) -> Tensor:
     """Score real above the average fake, and fake below the average real.
 
     -log s(real - mean(fake)) - log(1 - s(fake - mean(real))). The two terms are summed, not averaged.
@@ -37,32 +40,34 @@ def relativistic_discriminator_loss(*, real, fake):
     return ops.mean(ops.softplus(ops.mean(fake) - real)) + ops.mean(ops.softplus(fake - ops.mean(real)))
 
 
-def relativistic_generator_loss(*, real, fake):
+def relativistic_generator_loss(*, real: Tensor | None, fake: Tensor) -> Tensor:
     """The same with the roles swapped: -log(1 - s(real - mean(fake))) - log s(fake - mean(real)). Source: ESRGAN, equation 2."""
     return relativistic_discriminator_loss(real=fake, fake=real)
 
 
-def hinge_discriminator_loss(*, real, fake):
+def hinge_discriminator_loss(*, real: Tensor | None, fake: Tensor) -> Tensor:
     """max(0, 1 - real) + max(0, 1 + fake): logits beyond the margin weigh nothing. Source: Lim and Ye, arXiv:1705.02894, equation 14."""
     return ops.mean(ops.relu(1.0 - real)) + ops.mean(ops.relu(1.0 + fake))
 
 
-def hinge_generator_loss(*, real, fake):
+def hinge_generator_loss(*, real: Tensor | None, fake: Tensor) -> Tensor:
     """-fake. Source: as above. `real` is not used."""
     return -ops.mean(fake)
 
 
-def least_squares_discriminator_loss(*, real, fake, real_target=1.0, fake_target=0.0):
+def least_squares_discriminator_loss(
+    *, real: Tensor, fake: Tensor, real_target: Tensor | float = 1.0, fake_target: Tensor | float = 0.0
+) -> Tensor:
     """((real - 1)² + fake²) / 2, or the distance to other targets. Source: Mao et al. (LSGAN), arXiv:1611.04076, equation 9."""
     return (ops.mean(ops.square(real - real_target)) + ops.mean(ops.square(fake - fake_target))) / 2.0
 
 
-def least_squares_generator_loss(*, real, fake):
+def least_squares_generator_loss(*, real: Tensor | None, fake: Tensor) -> Tensor:
     """(fake - 1)² / 2. Source: as above. `real` is not used."""
     return ops.mean(ops.square(fake - 1.0)) / 2.0
 
 
-def smoothed_targets(*, real_noise, fake_noise, strength=0.1):
+def smoothed_targets(*, real_noise: Tensor, fake_noise: Tensor, strength: float = 0.1) -> tuple[Tensor, Tensor]:
     """(1 - strength · U, strength · U'): what originals and fakes are to be scored as, so that no logit is driven to infinity.
 
     real_noise, fake_noise: U, U' in [0, 1], of the logits' shapes. Source: the public Fast-SRGAN, with strength 0.1.

@@ -1,9 +1,10 @@
 """Distances between the feature maps of two networks, through what they say about how parts of the picture are related."""
 
+from keras import KerasTensor as Tensor
 from keras import ops
 
 
-def affinity(features):
+def affinity(features: Tensor) -> Tensor:
     """How alike the features at every two places are: (B, h, w, c) to (B, h·w, h·w), cosines in [-1, 1]."""
     features = ops.cast(features, "float32")
     _, height, width, channels = features.shape
@@ -12,7 +13,7 @@ def affinity(features):
     return ops.matmul(flat, ops.transpose(flat, (0, 2, 1)))
 
 
-def feature_affinity_loss(teacher, student):
+def feature_affinity_loss(teacher: Tensor, student: Tensor) -> Tensor:
     """Mean |A(teacher) - A(student)|, A the matrix of cosines between the features at all pairs of places; a float32 scalar.
 
     teacher, student: (B, h, w, c) of the same height and width; the channels may differ in number, which is what the matrices are for. Of a crop of

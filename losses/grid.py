@@ -1,12 +1,13 @@
 """What a network adds to every low-resolution pixel alike: the grid that adversarial training leaves in smooth places. A loss of our own."""
 
+from keras import KerasTensor as Tensor
 from keras import ops
 
 # Low-resolution pixels along the side of a place. Over 6x6 of them texture averages out and a grid does not; a crop of 24 has 49 such places.
 _PLACE = 6
 
 
-def grid_loss(hr, sr, *, scale):
+def grid_loss(hr: Tensor, sr: Tensor, *, scale: int) -> Tensor:
     """How strongly sr - hr repeats itself from one low-resolution pixel to the next, in places of 6×6 of them; a float32 scalar.
 
     hr, sr: (B, scale·h, scale·w, 3) float32 in [0, 1], h and w from 6. The mean error of each of the scale² sub-pixels over a place, less the

@@ -1,5 +1,7 @@
 """The perceptual (content) loss: distance between the features of a VGG19 trained on ImageNet.
 
+`shift` shows it, or a discriminator, crops that begin at different pixels.
+
 Sources: Simonyan and Zisserman, arXiv:1409.1556 (VGG19); Johnson et al., arXiv:1603.08155; SRGAN, arXiv:1609.04802, equation 5
 (features after activation, divided by 12.75); ESRGAN, arXiv:1809.00219, section 3.3 (features before activation).
 """
@@ -10,10 +12,10 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from keras import KerasTensor as Tensor
 from keras import layers, ops
 
 from errors import UserError
-from losses.shifts import shift
 
 BLOCKS = {"block1": (2, 64), "block2": (2, 128), "block3": (4, 256), "block4": (4, 512), "block5": (4, 512)}
 LAYERS = [f"{block}_conv{i + 1}" for block, (count, _) in BLOCKS.items() for i in range(count)]
@@ -22,20 +24,31 @@ LAYERS = [f"{block}_conv{i + 1}" for block, (count, _) in BLOCKS.items() for i i
 _MEANS_BGR = (103.939, 116.779, 123.68)
 
 
+# Where the pictures of a batch begin in turn: every phase of two strides of 2 along each axis, in no regular order.
+_STARTS = ((0, 0), (2, 2), (1, 3), (3, 1), (0, 2), (2, 0), (1, 1), (3, 3))
+
+
 class PerceptualLoss:
     """Mean squared distance between VGG19 features of two pictures: `loss(hr, sr)`, a float32 scalar.
 
     hr, sr: (B, H, W, 3) float32 RGB in [0, 1]. The means, the scale to [0, 255] and the division of the features by 12.75 are in here.
     layer: a VGG19 convolution, "block5_conv4" (VGG54) or "block2_conv2" (VGG22) in the literature.
     before_activation: compare what the layer gives before its ReLU, as ESRGAN does.
-    shifted: begin the pictures of a batch at different pixels (`losses.shifts`), so that the poolings see every sub-pixel.
+    shifted: begin the pictures of a batch at different pixels (`shift`), so that the poolings see every sub-pixel.
     vgg_weights: None for the weights of `keras.applications` (80 MB come once from the network when they are not in Keras' cache), or a file:
     Keras' own VGG19 `.h5`, or an `.npz` with `<layer>__kernel` and `<layer>__bias`.
 
     Raises UserError when the layer is unknown, the file lacks it, or the weights cannot be had.
     """
 
-    def __init__(self, *, layer="block5_conv4", before_activation=False, shifted=False, vgg_weights=None):
+    def __init__(
+        self,
+        *,
+        layer: str = "block5_conv4",
+        before_activation: bool = False,
+        shifted: bool = False,
+        vgg_weights: str | None = None,
+    ) -> None:
         if layer not in LAYERS:
             raise UserError(f"--perceptual_layer={layer}: VGG19 has no such layer; choose one of {', '.join(LAYERS)}")
         self.features = _feature_network(layer, before_activation)
@@ -51,7 +64,7 @@ class PerceptualLoss:
         self.features.trainable = False
         self.shifted = shifted
 
-    def __call__(self, hr, sr):
+    def __call__(self, hr: Tensor, sr: Tensor) -> Tensor:
         if self.shifted:
             hr, sr = shift(hr), shift(sr)
         difference = self._features_of(hr) - self._features_of(sr)
@@ -60,6 +73,21 @@ class PerceptualLoss:
     def _features_of(self, images):
         bgr = ops.flip(images, axis=-1) * 255.0 - ops.convert_to_tensor(_MEANS_BGR, dtype=images.dtype)
         return self.features(bgr, training=False) / 12.75
+
+
+def shift(images: Tensor) -> Tensor:
+    """Begin the pictures of a batch 0 to 3 pixels from the corner: (B, H, W, 3) to (B, H - 4, W - 4, 3), H and W from 8.
+
+    Crops begin at whole low-resolution pixels. So the poolings of VGG19, and the strides of a discriminator, always fall on the same sub-pixels of
+    a network's output; what they weigh differently it learns to make different, a faint grid. The k-th picture of two batches of one
+    size begins at the same pixel. The order of the pictures changes.
+    """
+    height, width = (ops.shape(images)[axis] - 4 for axis in (1, 2))
+    groups = [
+        images[group :: len(_STARTS), top : top + height, left : left + width]
+        for group, (top, left) in enumerate(_STARTS)
+    ]
+    return ops.concatenate(groups, axis=0)
 
 
 def _feature_network(layer, before_activation):

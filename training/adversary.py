@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from errors import UserError
 from losses.adversarial import smoothed_targets
-from losses.shifts import shift
+from losses.perceptual import shift
 from training.distribution import whole_batch
 from training.optimizers import apply_gradients
 
@@ -15,7 +15,7 @@ class Adversary:
     discriminator: (B, H, W, 3) to logits. loss: a `losses.adversarial.AdversarialLoss`. label_smoothing: how far the targets 1 and 0 move towards
     each other at most, at random; which way is a pure function of (seed, update), so that a resumed run draws the same. generator_updates: the
     discriminator takes one update at every so many calls of `update`. shifted: it judges the pictures of a batch from different pixels on
-    (`losses.shifts`), for one that takes any size.
+    (`losses.perceptual.shift`), for one that takes any size.
 
     Raises UserError when the loss knows no targets to smooth.
     """

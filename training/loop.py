@@ -9,15 +9,13 @@ import tensorflow as tf
 from absl import logging
 
 from errors import UserError
-from training.average import MovingAverage
 from training.checkpoints import Checkpoints
 from training.distribution import agree, is_chief, share_from_chief, worker
 from training.health import Health, SickRunError, finite_means
 from training.interruption import Interruption
-from training.interval import Interval
-from training.monitor import Monitor
+from training.monitor import Interval, Monitor
 from training.optimizers import current_learning_rate
-from training.update import Update
+from training.update import MovingAverage, Update
 
 
 @dataclass

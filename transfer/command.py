@@ -13,7 +13,6 @@ from training.job import new_generator
 from training.trainer import open_run, train
 from transfer import qat
 from transfer.job import Method, TransferJob
-from transfer.quantised import quantised_student
 from transfer.teacher import Teacher
 
 _OPTIONAL = {"content_weight": "content", "kd_weight": "imitation", "affinity_weight": "affinity"}
@@ -34,7 +33,7 @@ def distill(settings: Distill, method: Method) -> None:
     with open_run(settings, role="student") as folder:
         live = teacher.load()
         if finished:
-            student = quantised_student(finished, data.open_pictures(settings.pictures, "train"), settings.run.seed)
+            student = qat.quantised_student(finished, data.open_pictures(settings.pictures, "train"), settings.run.seed)
         else:
             student = new_generator(settings, settings.network.student)
         job = TransferJob(settings=settings, model=student, average=clone(student), teacher=live)

@@ -11,9 +11,9 @@ from skimage import data as photographs
 
 import models
 from losses.pixel import mae_loss
-from training.average import MovingAverage
 from training.optimizers import make_optimizer, make_schedule
 from training.step import Step, pixel
+from training.update import MovingAverage
 
 STEPS, BATCH, SIDE = 500, 8, 12
 STUDENTS = [name for name in models.GENERATORS if name not in ("srresnet", "edsr_8x64", "rrdb", "rrdb_11x32")]

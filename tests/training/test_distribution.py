@@ -27,11 +27,10 @@ import models
 from losses.adversarial import ADVERSARIAL_LOSSES
 from losses.pixel import mae_loss
 from training.adversary import Adversary
-from training.average import MovingAverage
 from training.distribution import make_strategy, synchronise_batch_statistics
 from training.optimizers import make_optimizer, make_schedule
 from training.step import Step, adversarial, content, pixel
-from training.update import Update
+from training.update import MovingAverage, Update
 rng = np.random.default_rng(0)
 data = [(rng.random((4, 8, 8, 3), np.float32), rng.random((4, 32, 32, 3), np.float32)) for _ in range(3)]
 data[1][0][3] = np.nan if sys.argv[3] == "sick" else 0.5

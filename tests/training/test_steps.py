@@ -9,10 +9,9 @@ import models
 from losses.adversarial import ADVERSARIAL_LOSSES
 from losses.pixel import mae_loss, mse_loss
 from training.adversary import Adversary
-from training.average import MovingAverage
 from training.optimizers import current_learning_rate, make_optimizer, make_schedule
 from training.step import Step, adversarial, content, pixel
-from training.update import Update
+from training.update import MovingAverage, Update
 
 
 def batch(seed=0, size=8, scale=4):
