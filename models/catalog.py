@@ -5,6 +5,8 @@ A generator takes (B, h, w, 3) float32 in [0, 1] of any height and width and ret
 `features(lr, training=)` gives (B, h, w, channels), `enlarge(features, lr)` the picture.
 """
 
+from typing import Any
+
 import keras
 
 from errors import UserError
@@ -43,7 +45,7 @@ DISCRIMINATORS = {
 CLASSES = {cls.__name__: cls for cls, _ in (*GENERATORS.values(), *DISCRIMINATORS.values())}
 
 
-def build_generator(name, **overrides):
+def build_generator(name: str, **overrides: Any) -> keras.Model:
     """A freshly initialised generator. `overrides` replace arguments of the named size (depth, width, scale …).
 
     Raises UserError for an unknown name or an argument that the network does not take.
@@ -51,7 +53,7 @@ def build_generator(name, **overrides):
     return _build(GENERATORS, "generator", name, overrides)
 
 
-def build_discriminator(name, *, size, **overrides):
+def build_discriminator(name: str, *, size: int, **overrides: Any) -> keras.Model:
     """A freshly initialised discriminator for pictures of size × size. Raises UserError as `build_generator`.
 
     Those that give a logit for each patch or pixel take any size, and are not told.
@@ -60,7 +62,7 @@ def build_discriminator(name, *, size, **overrides):
     return _build(DISCRIMINATORS, "discriminator", name, {"size": size, **overrides} if tied else overrides)
 
 
-def from_config(class_name, config):
+def from_config(class_name: str, config: dict[str, Any]) -> keras.Model:
     """The network of that class and `get_config()`, freshly initialised. Raises UserError for a class that is none of ours."""
     if class_name == "QuantizedCompact":
         from models.quantized import QuantizedCompact  # here: it needs TensorFlow, which the other networks do without
@@ -71,14 +73,14 @@ def from_config(class_name, config):
     return materialise(CLASSES[class_name].from_config(config))
 
 
-def clone(model):
+def clone(model: keras.Model) -> keras.Model:
     """A second network of the same form and weights, sharing nothing with the first."""
     copy = from_config(type(model).__name__, model.get_config())
     copy.set_weights(model.get_weights())
     return copy
 
 
-def materialise(model):
+def materialise(model: keras.Model) -> keras.Model:
     """Create the network's variables now, by a symbolic call, and return it."""
     height, width = getattr(model, "input_size", (None, None))
     model(keras.Input((height, width, 3)), training=False)

@@ -15,7 +15,10 @@ That makes 12,622 parameters with two dense blocks and 8,782 with one. Depthwise
 levels and summed (not concatenated) shortcuts are as published.
 """
 
+from typing import Any
+
 import keras
+from keras import KerasTensor as Tensor
 from keras import layers, ops
 
 from models.rrdb import RESIDUAL_SCALE, TENTH_OF_HE, leaky_relu
@@ -25,7 +28,7 @@ from models.upsampling import SubPixelInitializer, nearest, rounded_reach
 class DepthwiseDenseBlock(layers.Layer):
     """`depth` depthwise 3×3 convolutions, each fed the sum of all that came before it; the last is linear. The same shape comes out."""
 
-    def __init__(self, *, depth=2, **kwargs):
+    def __init__(self, *, depth: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.depth = depth
         self.convs = [
@@ -38,30 +41,30 @@ class DepthwiseDenseBlock(layers.Layer):
             for i in range(depth)
         ]
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         seen = x
         for conv in self.convs[:-1]:
             seen = seen + leaky_relu(conv(seen))
         return x + RESIDUAL_SCALE * self.convs[-1](seen)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "depth": self.depth}
 
 
 class DepthwiseRRDB(layers.Layer):
     """`blocks` depthwise dense blocks, scaled, added to the input."""
 
-    def __init__(self, *, blocks, **kwargs):
+    def __init__(self, *, blocks, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.blocks = [DepthwiseDenseBlock(name=f"dense_{i + 1}") for i in range(blocks)]
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         y = x
         for block in self.blocks:
             y = block(y)
         return x + RESIDUAL_SCALE * y
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "blocks": len(self.blocks)}
 
 
@@ -72,7 +75,16 @@ class CompressedRRDB(keras.Model):
     upsampling: "subpixel", or "published" for the original's form with its faults. Raises ValueError for another one.
     """
 
-    def __init__(self, *, depth=3, dense_blocks=2, width=64, scale=4, upsampling="subpixel", **kwargs):
+    def __init__(
+        self,
+        *,
+        depth: int = 3,
+        dense_blocks: int = 2,
+        width: int = 64,
+        scale: int = 4,
+        upsampling: str = "subpixel",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if upsampling not in ("subpixel", "published"):
             raise ValueError(f"upsampling {upsampling!r}: choose subpixel or published")
@@ -89,21 +101,21 @@ class CompressedRRDB(keras.Model):
         self.tail = layers.DepthwiseConv2D(3, padding="same", name="tail")
 
     @property
-    def receptive_field(self):
+    def receptive_field(self) -> int:
         """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
         reach = 1 + 2 * self.dense_blocks * self.depth
         # A 3×3 transposed convolution of stride 1 or 2 also reaches a neighbour; of a larger stride its kernels do not overlap.
         overlap = {1: 1.0, 2: 0.5}.get(self.scale, 0.0) if self.upsampling == "published" else 0.0
         return rounded_reach(reach + overlap + 1 / self.scale)
 
-    def features(self, lr, training=False):
+    def features(self, lr: Tensor, training: bool = False) -> Tensor:
         """What the trunk makes of the picture: (B, h, w, width)."""
         head = x = self.head(lr)
         for block in self.trunk:
             x = block(x)
         return head + x
 
-    def enlarge(self, features, lr):
+    def enlarge(self, features: Tensor, lr: Tensor) -> Tensor:
         """From the features, and the picture itself, to the larger picture: (B, scale·h, scale·w, 3)."""
         if self.upsampling == "published":
             return self.tail(leaky_relu(self.upsample(features)))
@@ -114,9 +126,9 @@ class CompressedRRDB(keras.Model):
     def _shuffle(self, x):
         return ops.depth_to_space(x, self.scale) if self.scale > 1 else x
 
-    def call(self, lr, training=False):
+    def call(self, lr: Tensor, training: bool = False) -> Tensor:
         return self.enlarge(self.features(lr, training=training), lr)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = ("depth", "dense_blocks", "width", "scale", "upsampling")
         return {name: getattr(self, name) for name in names}

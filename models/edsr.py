@@ -5,7 +5,10 @@ differ from the paper: one sub-pixel step reaches the full scale, as in Shi et a
 doubling; and the input is added before it, as in the compact student. 8 blocks of 64 filters have 657,264 parameters.
 """
 
+from typing import Any
+
 import keras
+from keras import KerasTensor as Tensor
 from keras import layers
 
 from models.upsampling import OneBiasPerColour, SubPixelInitializer, onto_anchor, small_start
@@ -14,7 +17,7 @@ from models.upsampling import OneBiasPerColour, SubPixelInitializer, onto_anchor
 class PlainResidualBlock(layers.Layer):
     """conv - ReLU - conv, added to its input. (B, h, w, filters) to the same shape."""
 
-    def __init__(self, *, filters, **kwargs):
+    def __init__(self, *, filters: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.conv_1 = layers.Conv2D(
@@ -24,10 +27,10 @@ class PlainResidualBlock(layers.Layer):
         small = keras.initializers.VarianceScaling(0.2, mode="fan_in")
         self.conv_2 = layers.Conv2D(filters, 3, padding="same", kernel_initializer=small, name="conv_2")
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         return x + self.conv_2(self.conv_1(x))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "filters": self.filters}
 
 
@@ -37,7 +40,7 @@ class EDSR(keras.Model):
     depth, width: residual blocks of the trunk and their filters. scale: any integer from 1.
     """
 
-    def __init__(self, *, depth=8, width=64, scale=4, **kwargs):
+    def __init__(self, *, depth: int = 8, width: int = 64, scale: int = 4, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.depth, self.width, self.scale = depth, width, scale
         self.head = layers.Conv2D(width, 3, padding="same", kernel_initializer="he_normal", name="head")
@@ -54,23 +57,23 @@ class EDSR(keras.Model):
         )
 
     @property
-    def receptive_field(self):
+    def receptive_field(self) -> int:
         """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
         return 2 * self.depth + 3
 
-    def features(self, lr, training=False):
+    def features(self, lr: Tensor, training: bool = False) -> Tensor:
         """What the trunk makes of the picture: (B, h, w, width)."""
         head = x = self.head(lr)
         for block in self.trunk:
             x = block(x)
         return head + self.trunk_conv(x)
 
-    def enlarge(self, features, lr):
+    def enlarge(self, features: Tensor, lr: Tensor) -> Tensor:
         """From the features, and the picture itself, to the larger picture: (B, scale·h, scale·w, 3)."""
         return onto_anchor(self.tail(features), lr, scale=self.scale, dtype=self.variable_dtype)
 
-    def call(self, lr, training=False):
+    def call(self, lr: Tensor, training: bool = False) -> Tensor:
         return self.enlarge(self.features(lr, training=training), lr)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"depth": self.depth, "width": self.width, "scale": self.scale}

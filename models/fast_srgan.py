@@ -8,7 +8,10 @@ The original ends in tanh, for pictures in [-1, 1]; here pictures are in [0, 1] 
 only infinite activations reach. Its batch statistics were never updated in training; here `training=` is always passed.
 """
 
+from typing import Any
+
 import keras
+from keras import KerasTensor as Tensor
 from keras import layers, ops
 
 from models.upsampling import (
@@ -32,7 +35,7 @@ class InvertedResidual(layers.Layer):
     Batch normalisation behind each convolution, ReLU behind the first two. The same shape comes out.
     """
 
-    def __init__(self, *, filters, expansion=6, **kwargs):
+    def __init__(self, *, filters: int, expansion: int = 6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters, self.expansion = filters, expansion
         self.expand = layers.Conv2D(expansion * filters, 1, name="expand") if expansion > 1 else None
@@ -42,14 +45,14 @@ class InvertedResidual(layers.Layer):
         self.project = layers.Conv2D(filters, 1, name="project")
         self.project_norm = _norm("project_norm")
 
-    def call(self, x, training=False):
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         y = x
         if self.expand is not None:
             y = ops.relu(self.expand_norm(self.expand(y), training=training))
         y = ops.relu(self.depthwise_norm(self.depthwise(y), training=training))
         return x + self.project_norm(self.project(y), training=training)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "filters": self.filters, "expansion": self.expansion}
 
 
@@ -60,7 +63,17 @@ class FastSRGAN(keras.Model):
     head_norm: batch normalisation behind the first convolution. scale: 1, 2, 3, 4 or 8. anchor: add the input, enlarged, to the output.
     """
 
-    def __init__(self, *, depth=12, width=24, kernel_size=9, head_norm=False, scale=4, anchor=False, **kwargs):
+    def __init__(
+        self,
+        *,
+        depth: int = 12,
+        width: int = 24,
+        kernel_size: int = 9,
+        head_norm: bool = False,
+        scale: int = 4,
+        anchor: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.depth, self.width, self.scale, self.anchor = depth, width, scale, anchor
         self.kernel_size, self.head_norm = kernel_size, head_norm
@@ -77,12 +90,12 @@ class FastSRGAN(keras.Model):
         self.tail = layers.Conv2D(3, kernel_size, padding="same", kernel_initializer=start, name="tail")
 
     @property
-    def receptive_field(self):
+    def receptive_field(self) -> int:
         """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
         radius = self.kernel_size // 2
         return rounded_reach(radius + self.depth + 1 + shuffle_reach(self.scale, tail=radius))
 
-    def features(self, lr, training=False):
+    def features(self, lr: Tensor, training: bool = False) -> Tensor:
         """What the trunk makes of the picture: (B, h, w, width)."""
         x = self.head(lr)
         head = x = self.head_prelu(self.norm(x, training=training) if self.head_norm else x)
@@ -90,14 +103,14 @@ class FastSRGAN(keras.Model):
             x = block(x, training=training)
         return head + self.trunk_norm(self.trunk_conv(x), training=training)
 
-    def enlarge(self, features, lr):
+    def enlarge(self, features: Tensor, lr: Tensor) -> Tensor:
         """From the trunk's features to the picture: (B, scale·h, scale·w, 3)."""
         anchor = nearest(lr, self.scale) if self.anchor else None
         return through_shuffles(features, shuffles=self.upsampling, tail=self.tail, anchor=anchor)
 
-    def call(self, lr, training=False):
+    def call(self, lr: Tensor, training: bool = False) -> Tensor:
         return self.enlarge(self.features(lr, training=training), lr)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = ("depth", "width", "kernel_size", "head_norm", "scale", "anchor")
         return {name: getattr(self, name) for name in names}

@@ -5,7 +5,10 @@ with growth 32 have 16,697,987 parameters. The teacher of the public compressed 
 enlarges by transposed convolutions: 4,605,955.
 """
 
+from typing import Any
+
 import keras
+from keras import KerasTensor as Tensor
 from keras import layers, ops
 
 from models.upsampling import BilinearInitializer, nearest, resize_reach, rounded_reach, shuffle_factors
@@ -16,7 +19,7 @@ RESIDUAL_SCALE = 0.2
 TENTH_OF_HE = {"scale": 0.02, "mode": "fan_in", "distribution": "truncated_normal"}
 
 
-def leaky_relu(x):
+def leaky_relu(x: Tensor) -> Tensor:
     """The slope that ESRGAN has everywhere."""
     return ops.leaky_relu(x, 0.2)
 
@@ -24,7 +27,7 @@ def leaky_relu(x):
 class DenseBlock(layers.Layer):
     """Five 3×3 convolutions, each fed all that came before it; the last, linear, returns to the block's width. The same shape comes out."""
 
-    def __init__(self, *, width, growth, **kwargs):
+    def __init__(self, *, width: int, growth: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.width, self.growth = width, growth
         self.convs = [
@@ -38,39 +41,39 @@ class DenseBlock(layers.Layer):
             for i in range(5)
         ]
 
-    def build(self, shape):
+    def build(self, shape: tuple) -> None:
         for i, conv in enumerate(self.convs):
             conv.build((*shape[:-1], self.width + i * self.growth))
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         seen = [x]
         for conv in self.convs[:-1]:
             seen.append(leaky_relu(conv(ops.concatenate(seen, axis=-1))))
         return x + RESIDUAL_SCALE * self.convs[-1](ops.concatenate(seen, axis=-1))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "width": self.width, "growth": self.growth}
 
 
 class ResidualInResidual(layers.Layer):
     """RRDB: three dense blocks, scaled, added to the input."""
 
-    def __init__(self, *, width, growth, **kwargs):
+    def __init__(self, *, width: int, growth: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.width, self.growth = width, growth
         self.blocks = [DenseBlock(width=width, growth=growth, name=f"dense_{i + 1}") for i in range(3)]
 
-    def build(self, shape):
+    def build(self, shape: tuple) -> None:
         for block in self.blocks:
             block.build(shape)
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         y = x
         for block in self.blocks:
             y = block(y)
         return x + RESIDUAL_SCALE * y
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "width": self.width, "growth": self.growth}
 
 
@@ -82,7 +85,16 @@ class RRDB(keras.Model):
     Raises ValueError for another one.
     """
 
-    def __init__(self, *, depth=23, width=64, growth=32, scale=4, upsampling="nearest", **kwargs):
+    def __init__(
+        self,
+        *,
+        depth: int = 23,
+        width: int = 64,
+        growth: int = 32,
+        scale: int = 4,
+        upsampling: str = "nearest",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if upsampling not in ("nearest", "transposed") or (upsampling, scale) == ("transposed", 3):
             raise ValueError(f"upsampling {upsampling!r} at scale {scale}: choose nearest, or transposed at 2, 4 or 8")
@@ -102,34 +114,34 @@ class RRDB(keras.Model):
         )
 
     @property
-    def receptive_field(self):
+    def receptive_field(self) -> int:
         """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
         return rounded_reach(1 + 15 * self.depth + 1 + resize_reach(self.scale, tail=2))
 
-    def build(self, shape):
+    def build(self, shape: tuple) -> None:
         # Told and not traced: Keras would find the same shapes by calling each of 345 convolutions symbolically, which takes half a minute.
         self.head.build(shape)
         inner = (*shape[:-1], self.width)
         for layer in (*self.trunk, self.trunk_conv, *self.upsample, self.high, self.tail):
             layer.build(inner)
 
-    def features(self, lr, training=False):
+    def features(self, lr: Tensor, training: bool = False) -> Tensor:
         """What the trunk makes of the picture: (B, h, w, width)."""
         head = x = self.head(lr)
         for block in self.trunk:
             x = block(x)
         return head + self.trunk_conv(x)
 
-    def enlarge(self, features, lr):
+    def enlarge(self, features: Tensor, lr: Tensor) -> Tensor:
         """From the trunk's features to the picture: (B, scale·h, scale·w, 3)."""
         x = features
         for factor, upsample in zip(shuffle_factors(self.scale), self.upsample, strict=True):
             x = leaky_relu(upsample(nearest(x, factor) if self.upsampling == "nearest" else x))
         return ops.cast(self.tail(leaky_relu(self.high(x))), "float32")  # under mixed precision too
 
-    def call(self, lr, training=False):
+    def call(self, lr: Tensor, training: bool = False) -> Tensor:
         return self.enlarge(self.features(lr, training=training), lr)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = ("depth", "width", "growth", "scale", "upsampling")
         return {name: getattr(self, name) for name in names}

@@ -5,7 +5,10 @@ figure 4. With PReLU slopes shared over height and width, 16 blocks of 64 filter
 lightening SRGAN by knowledge distillation (2021), 8 blocks of 32 filters, has 249,315.
 """
 
+from typing import Any
+
 import keras
+from keras import KerasTensor as Tensor
 from keras import layers
 
 from models.upsampling import (
@@ -22,7 +25,7 @@ from models.upsampling import (
 class ResidualBlock(layers.Layer):
     """conv - BN - PReLU - conv - BN, added to its input. (B, h, w, filters) to the same shape."""
 
-    def __init__(self, *, filters, **kwargs):
+    def __init__(self, *, filters: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.conv_1 = layers.Conv2D(filters, 3, padding="same", name="conv_1")
@@ -31,11 +34,11 @@ class ResidualBlock(layers.Layer):
         self.conv_2 = layers.Conv2D(filters, 3, padding="same", name="conv_2")
         self.norm_2 = layers.BatchNormalization(momentum=0.8, name="norm_2")
 
-    def call(self, x, training=False):
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         y = self.prelu(self.norm_1(self.conv_1(x), training=training))
         return x + self.norm_2(self.conv_2(y), training=training)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "filters": self.filters}
 
 
@@ -46,7 +49,9 @@ class SRResNet(keras.Model):
     anchor: add the input, enlarged, to the output.
     """
 
-    def __init__(self, *, depth=16, width=64, scale=4, anchor=False, **kwargs):
+    def __init__(
+        self, *, depth: int = 16, width: int = 64, scale: int = 4, anchor: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.depth, self.width, self.scale, self.anchor = depth, width, scale, anchor
         self.head = layers.Conv2D(width, 9, padding="same", name="head")
@@ -59,24 +64,24 @@ class SRResNet(keras.Model):
         self.tail = layers.Conv2D(3, 9, padding="same", kernel_initializer=start, name="tail")
 
     @property
-    def receptive_field(self):
+    def receptive_field(self) -> int:
         """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
         return rounded_reach(4 + 2 * self.depth + 1 + shuffle_reach(self.scale, tail=4))
 
-    def features(self, lr, training=False):
+    def features(self, lr: Tensor, training: bool = False) -> Tensor:
         """What the trunk makes of the picture: (B, h, w, width)."""
         head = x = self.head_prelu(self.head(lr))
         for block in self.trunk:
             x = block(x, training=training)
         return head + self.trunk_norm(self.trunk_conv(x), training=training)
 
-    def enlarge(self, features, lr):
+    def enlarge(self, features: Tensor, lr: Tensor) -> Tensor:
         """From the trunk's features to the picture: (B, scale·h, scale·w, 3)."""
         anchor = nearest(lr, self.scale) if self.anchor else None
         return through_shuffles(features, shuffles=self.upsampling, tail=self.tail, anchor=anchor)
 
-    def call(self, lr, training=False):
+    def call(self, lr: Tensor, training: bool = False) -> Tensor:
         return self.enlarge(self.features(lr, training=training), lr)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"depth": self.depth, "width": self.width, "scale": self.scale, "anchor": self.anchor}

@@ -1,13 +1,15 @@
 """Upsampling shared by several generators: sub-pixel (Shi et al., arXiv:1609.05158), and starting kernels without a checkerboard."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
+from keras import KerasTensor as Tensor
 from keras import layers, ops
 
 
-def shuffle_factors(scale):
+def shuffle_factors(scale: int) -> tuple[int, ...]:
     """The factors that a generator chains to reach `scale`: 4 is (2, 2), 3 is (3,), 1 is ().
 
     Raises ValueError for a scale other than 1, 2, 3, 4 and 8.
@@ -18,7 +20,7 @@ def shuffle_factors(scale):
     return factors[scale]
 
 
-def shuffle_reach(scale, *, tail):
+def shuffle_reach(scale: int, *, tail: int) -> float:
     """How many low-resolution pixels to each side a chain of `PixelShuffle` and a tail of radius `tail` look; not rounded."""
     reach, factor = 0.0, 1
     for step in shuffle_factors(scale):
@@ -26,7 +28,7 @@ def shuffle_reach(scale, *, tail):
     return reach + tail / factor
 
 
-def resize_reach(scale, *, tail):
+def resize_reach(scale: int, *, tail: int) -> float:
     """The same for a chain of "enlarge, then conv 3×3": each convolution works at the resolution behind its enlargement."""
     reach, factor = 0.0, 1
     for step in shuffle_factors(scale):
@@ -35,7 +37,7 @@ def resize_reach(scale, *, tail):
     return reach + tail / factor
 
 
-def rounded_reach(reach):
+def rounded_reach(reach: float) -> int:
     """Whole pixels; sums of thirds are forgiven their last bit."""
     return math.ceil(reach - 1e-9)
 
@@ -47,14 +49,14 @@ class SubPixelInitializer(keras.initializers.Initializer):
     Source: Aitken et al., "Checkerboard artifact free sub-pixel convolution" (ICNR), arXiv:1707.02937.
     """
 
-    def __init__(self, factor, initializer="glorot_uniform"):
+    def __init__(self, factor: int, initializer: str = "glorot_uniform") -> None:
         self.factor, self.initializer = factor, keras.initializers.get(initializer)
 
     def __call__(self, shape, dtype=None):
         kernel = self.initializer((*shape[:-1], shape[-1] // self.factor**2), dtype=dtype)
         return ops.tile(kernel, (1, 1, 1, self.factor**2))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"factor": self.factor, "initializer": keras.initializers.serialize(self.initializer)}
 
 
@@ -64,7 +66,7 @@ class BilinearSubPixels(keras.initializers.Initializer):
     Sub-pixel i of a row lies at (i + 1/2) / factor - 1/2 of a low-resolution pixel from the middle of its own.
     """
 
-    def __init__(self, factor):
+    def __init__(self, factor: int) -> None:
         self.factor = factor
 
     def __call__(self, shape, dtype=None):
@@ -73,7 +75,7 @@ class BilinearSubPixels(keras.initializers.Initializer):
         kernel = np.einsum("yi,xj,cd->yxcijd", weights, weights, np.eye(shape[2])).reshape(shape)
         return ops.convert_to_tensor(kernel, dtype=dtype or "float32")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"factor": self.factor}
 
 
@@ -84,7 +86,7 @@ class OneBiasPerColour(keras.constraints.Constraint):
     forgive single levels: in an adversarial phase of `compact_s` it drifted to 0.6/255 rms, seen as a grid in smooth parts.
     """
 
-    def __init__(self, factor, colours=3):
+    def __init__(self, factor: int, colours: int = 3) -> None:
         self.factor, self.colours = factor, colours
 
     def __call__(self, bias):
@@ -93,11 +95,11 @@ class OneBiasPerColour(keras.constraints.Constraint):
         first = sub_pixels[0]
         return ops.tile(first + ops.mean(sub_pixels - first, axis=0), (self.factor**2,))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"factor": self.factor, "colours": self.colours}
 
 
-def small_start():
+def small_start() -> keras.initializers.Initializer:
     """Kernels for the last convolution of a network that adds its input: untrained it gives its input enlarged, and training begins there."""
     return keras.initializers.VarianceScaling(0.01, mode="fan_in", distribution="truncated_normal")
 
@@ -109,7 +111,7 @@ class BilinearInitializer(keras.initializers.Initializer):
     flat picture stays flat at the start (Odena et al., "Deconvolution and Checkerboard Artifacts", Distill 2016, show what happens otherwise).
     """
 
-    def __init__(self, initializer="glorot_uniform"):
+    def __init__(self, initializer: str = "glorot_uniform") -> None:
         self.initializer = keras.initializers.get(initializer)
 
     def __call__(self, shape, dtype=None):
@@ -117,14 +119,14 @@ class BilinearInitializer(keras.initializers.Initializer):
         spread = ops.convert_to_tensor([0.5, 1.0, 0.5], dtype=mixing.dtype)
         return ops.reshape(spread, (3, 1, 1, 1)) * ops.reshape(spread, (1, 3, 1, 1)) * mixing
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"initializer": keras.initializers.serialize(self.initializer)}
 
 
 class PixelShuffle(layers.Layer):
     """conv 3×3 to factor²·filters channels, depth-to-space, activation: (B, h, w, c) to (B, factor·h, factor·w, filters)."""
 
-    def __init__(self, *, filters, factor, activation, **kwargs):
+    def __init__(self, *, filters: int, factor: int, activation, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters, self.factor = filters, factor
         self.conv = layers.Conv2D(
@@ -132,16 +134,16 @@ class PixelShuffle(layers.Layer):
         )
         self.activation = activation
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         return self.activation(ops.depth_to_space(self.conv(x), self.factor))
 
 
-def prelu(name):
+def prelu(name: str) -> layers.PReLU:
     """One slope per channel, shared over height and width, starting at 0.25 (He et al., arXiv:1502.01852)."""
     return layers.PReLU(shared_axes=[1, 2], alpha_initializer=keras.initializers.Constant(0.25), name=name)
 
 
-def pixel_shuffles(*, filters, scale):
+def pixel_shuffles(*, filters: int, scale: int) -> list[PixelShuffle]:
     """The chain of `PixelShuffle` that reaches `scale`, each with a PReLU of its own."""
     return [
         PixelShuffle(
@@ -151,7 +153,9 @@ def pixel_shuffles(*, filters, scale):
     ]
 
 
-def through_shuffles(features, *, shuffles, tail, anchor=None):
+def through_shuffles(
+    features: Tensor, *, shuffles: list[PixelShuffle], tail: layers.Layer, anchor: Tensor | None = None
+) -> Tensor:
     """From features to the picture: (B, h, w, c) to (B, scale·h, scale·w, 3), float32 under mixed precision too.
 
     anchor: a picture of that size to add, or None.
@@ -162,7 +166,7 @@ def through_shuffles(features, *, shuffles, tail, anchor=None):
     return sr if anchor is None else sr + ops.cast(anchor, "float32")
 
 
-def repeat_channels(images, factor):
+def repeat_channels(images: Tensor, factor: int) -> Tensor:
     """All channels factor² times: what depth-to-space by `factor` turns into repeated pixels. (B, h, w, c) to (B, h, w, factor²·c)."""
     # By concatenation of few: XNNPACK runs CONCATENATION of up to five tensors, and no TILE.
     for _ in range(2):
@@ -170,12 +174,12 @@ def repeat_channels(images, factor):
     return images
 
 
-def nearest(images, factor):
+def nearest(images: Tensor, factor: int) -> Tensor:
     """Every pixel repeated factor × factor times: (B, h, w, c) to (B, factor·h, factor·w, c)."""
     return ops.depth_to_space(repeat_channels(images, factor), factor) if factor > 1 else images
 
 
-def bilinear_double(images):
+def bilinear_double(images: Tensor) -> Tensor:
     """Twice as high and wide by bilinear interpolation, of any size: (B, h, w, c) to (B, 2h, 2w, c).
 
     Repeated pixels smoothed by 1/4, 1/2, 1/4 are exactly that, pixel centres at the half.
@@ -185,7 +189,7 @@ def bilinear_double(images):
     return (x[:, :, :-2] + 2 * x[:, :, 1:-1] + x[:, :, 2:]) / 4
 
 
-def onto_anchor(sr, lr, *, scale, dtype):
+def onto_anchor(sr: Tensor, lr: Tensor, *, scale: int, dtype: str) -> Tensor:
     """Add lr (B, h, w, 3), repeated, to sr (B, h, w, 3·scale²), and bring it to space: (B, scale·h, scale·w, 3).
 
     dtype: that of the network's variables. Added in bfloat16, the picture would lose its eighth bit.
@@ -193,11 +197,11 @@ def onto_anchor(sr, lr, *, scale, dtype):
     return to_space(ops.cast(sr, dtype) + ops.cast(repeat_channels(lr, scale), dtype), scale)
 
 
-def every_colour(residual):
+def every_colour(residual: Tensor) -> Tensor:
     """The same residual for R, G and B, in the order of depth-to-space: (B, h, w, scale²) to (B, h, w, 3·scale²)."""
     return ops.repeat(residual, 3, axis=-1)
 
 
-def to_space(channels, scale):
+def to_space(channels: Tensor, scale: int) -> Tensor:
     """(B, h, w, c·scale²) to (B, scale·h, scale·w, c)."""
     return ops.depth_to_space(channels, scale) if scale > 1 else channels

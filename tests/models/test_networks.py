@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import models
 from errors import UserError
-from models.spectral import SpectralConv2D
+from models.discriminators import SpectralConv2D
 from models.upsampling import bilinear_double
 
 
