@@ -11,6 +11,7 @@ Sources: R. Keys, "Cubic convolution interpolation for digital image processing"
 """
 
 import functools
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -18,7 +19,7 @@ _BLOCK = 32  # output rows or columns made at a time: few enough that the dense 
 _TIE_GUARD = 1e-9  # float64 noise is about 1e-13 of 255; a true distance from .5 this small does not occur
 
 
-def bicubic_resize(image, *, height, width, scale=None):
+def bicubic_resize(image: np.ndarray, *, height: int, width: int, scale: float | None = None) -> np.ndarray:
     """Resize a picture to `height` x `width` pixels.
 
     image: (H, W) or (H, W, C). uint8 in 0..255 gives uint8, rounded half-up and clipped; float gives float64 in the
@@ -49,7 +50,9 @@ def bicubic_resize(image, *, height, width, scale=None):
     return result[:, :, 0] if image.ndim == 2 else result
 
 
-def iter_resized(strips, shape, *, height, width):
+def iter_resized(
+    strips: Iterable[np.ndarray], shape: tuple[int, ...], *, height: int, width: int
+) -> Iterator[np.ndarray]:
     """Resize a picture that comes in strips from top to bottom, as `bicubic_resize` does the whole.
 
     strips: arrays (rows, W) or (rows, W, C), uint8 or uint16, that follow each other; shape: of the whole picture. Yields
@@ -75,7 +78,7 @@ def iter_resized(strips, shape, *, height, width):
         yield result.reshape(len(result), width, *shape[2:])
 
 
-def downscale(image, scale):
+def downscale(image: np.ndarray, scale: int) -> np.ndarray:
     """Shrink by a whole factor: (H, W[, C]) to (H / scale, W / scale[, C]), type and range as `bicubic_resize`.
 
     Raises ValueError unless H and W are multiples of scale; see `crop_to_multiple`.
@@ -88,13 +91,13 @@ def downscale(image, scale):
     return bicubic_resize(image, height=height // scale, width=width // scale, scale=1 / scale)
 
 
-def upscale(image, scale):
+def upscale(image: np.ndarray, scale: int) -> np.ndarray:
     """Enlarge by a whole factor: (H, W[, C]) to (H * scale, W * scale[, C]), type and range as `bicubic_resize`."""
     height, width = np.shape(image)[:2]
     return bicubic_resize(image, height=height * scale, width=width * scale, scale=scale)
 
 
-def crop_to_multiple(image, scale):
+def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
     """Cut rows off the bottom and columns off the right until both are multiples of scale: a view, no copy.
 
     Raises ValueError where nothing would be left (a side shorter than scale).
@@ -105,7 +108,7 @@ def crop_to_multiple(image, scale):
     return image[: height - height % scale, : width - width % scale]
 
 
-def cubic_kernel(x):
+def cubic_kernel(x: np.ndarray) -> np.ndarray:
     """Keys' kernel with a = -0.5: 1.5|x|^3 - 2.5|x|^2 + 1 up to 1, -0.5|x|^3 + 2.5|x|^2 - 4|x| + 2 up to 2, then 0."""
     x = np.abs(x)
     inner = (1.5 * x - 2.5) * x * x + 1

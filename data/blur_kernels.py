@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 
-def gaussian_kernel(size, *, sigma, beta=1.0):
+def gaussian_kernel(size: int, *, sigma: float | tuple[float, float, float], beta: float = 1.0) -> np.ndarray:
     """exp(-q^beta / 2), q = x^T S^-1 x: a Gaussian at beta 1, pointed below, flat-topped above.
 
     size: side in pixels, odd. sigma: a number, or (along, across, angle) for an anisotropic one: two standard
@@ -18,12 +18,12 @@ def gaussian_kernel(size, *, sigma, beta=1.0):
     return _normalised(np.exp(-0.5 * _quadratic_form(size, sigma) ** beta))
 
 
-def plateau_kernel(size, *, sigma, beta):
+def plateau_kernel(size: int, *, sigma: float | tuple[float, float, float], beta: float) -> np.ndarray:
     """1 / (1 + q^beta), q = x^T S^-1 x: a flat top with long tails. Arguments as for `gaussian_kernel`."""
     return _normalised(1.0 / (1.0 + _quadratic_form(size, sigma) ** beta))
 
 
-def sinc_kernel(size, *, cutoff):
+def sinc_kernel(size: int, *, cutoff: float) -> np.ndarray:
     """The circular low pass: cutoff / (2 pi r) J1(cutoff r), which leaves ringing and overshoot at edges.
 
     size: side in pixels, odd. cutoff: in radians per pixel, up to pi.

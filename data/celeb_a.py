@@ -6,6 +6,7 @@ need no network. For non-commercial research only, as its authors say.
 """
 
 import io
+from pathlib import Path
 
 import numpy as np
 from absl import logging
@@ -26,7 +27,15 @@ _REMEDY = (
 )
 
 
-def celeb_a(*, split, scale=4, data_dir="datasets", pictures=20_000, degradation="blur", degradation_seed=0):
+def celeb_a(
+    *,
+    split: str,
+    scale: int = 4,
+    data_dir: str | Path = "datasets",
+    pictures: int = 20_000,
+    degradation: str = "blur",
+    degradation_seed: int = 0,
+) -> Source:
     """CelebA as a Source, downloaded and prepared under data_dir where it is not there yet.
 
     split: "train" or "validation", the official partitions. HR is the middle 178x178 of the 178x218 pixels of a

@@ -7,7 +7,9 @@ photograph does not teach one degradation only, `real` cuts training pictures in
 of its own, a pure function of (seed, number of the picture, number of the tile); crops are then drawn inside tiles.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -36,11 +38,11 @@ class Degradation:
     scale: int
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.name not in DEGRADATIONS:
             raise UserError(f"--degradation={self.name}: expected {', '.join(DEGRADATIONS)}")
 
-    def __str__(self):
+    def __str__(self) -> str:
         """For descriptions: "MATLAB bicubic x4"."""
         kind = {
             "bicubic": "MATLAB bicubic",
@@ -50,20 +52,22 @@ class Degradation:
         return f"{kind[self.name]} x{self.scale}" + (f", seed {self.seed}" if self.name == "real" else "")
 
     @property
-    def sigma(self):
+    def sigma(self) -> float:
         """Standard deviation of "blur" in HR pixels."""
         return 0.4 * self.scale
 
     @property
-    def options(self):
+    def options(self) -> dict[str, Any]:
         """What a fingerprint has to hold beside the scale. Empty for "bicubic"."""
         return {"bicubic": {}, "blur": {"blur": self.sigma}, "real": {"real": self.seed, "tile": _TILE}}[self.name]
 
-    def tiles(self, split):
+    def tiles(self, split: str) -> bool:
         """Whether the pictures of a split, "train" or "validation", are cut into tiles."""
         return self.name == "real" and split == "train"
 
-    def pairs(self, name, hr, *, index, split):
+    def pairs(
+        self, name: str, hr: np.ndarray, *, index: int, split: str
+    ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Yield (name, hr, lr) of one picture: a single pair, or one for each tile.
 
         hr: (H, W, 3) uint8, cropped here at the bottom and right to a multiple of scale. index: the picture's number
@@ -76,7 +80,7 @@ class Degradation:
         for number, tile in enumerate(_tiles(hr, self.scale)):
             yield f"{name} tile {number}", tile, self.lr(tile, index=(index, number))
 
-    def lr(self, hr, *, index=(0, 0)):
+    def lr(self, hr: np.ndarray, *, index: tuple[int, int] = (0, 0)) -> np.ndarray:
         """(H, W, 3) uint8 to (H / scale, W / scale, 3) uint8; index: numbers that "real" draws its chain by, beside the seed."""
         if self.name == "bicubic":
             return downscale(hr, self.scale)

@@ -5,6 +5,8 @@ through TensorFlow Datasets (`div2k/bicubic_x4` and its siblings). The first use
 three times that on disc while it unpacks; later uses need no network. For academic research only, as its authors say.
 """
 
+from pathlib import Path
+
 from absl import logging
 
 from data.degradation import Degradation
@@ -16,7 +18,14 @@ _SCALES = (2, 3, 4, 8)
 _REMEDY = "train on your own pictures with --dataset=folder, or try the program out with --dataset=sample"
 
 
-def div2k(*, split, scale=4, data_dir="datasets", degradation=None, degradation_seed=0):
+def div2k(
+    *,
+    split: str,
+    scale: int = 4,
+    data_dir: str | Path = "datasets",
+    degradation: str | None = None,
+    degradation_seed: int = 0,
+) -> Source:
     """DIV2K as a Source, downloaded and prepared under data_dir where it is not there yet.
 
     split: "train" (800 pictures) or "validation" (100, the official ones).

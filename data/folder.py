@@ -15,7 +15,16 @@ _IN_BLOCKS = (".jpg", ".jpeg", ".webp")
 _BLOCK = 8
 
 
-def folder(hr_dir, *, split, scale=4, valid_dir=None, min_size=64, degradation="bicubic", degradation_seed=0):
+def folder(
+    hr_dir: str | Path,
+    *,
+    split: str,
+    scale: int = 4,
+    valid_dir: str | Path | None = None,
+    min_size: int = 64,
+    degradation: str = "bicubic",
+    degradation_seed: int = 0,
+) -> Source:
     """The pictures below a folder as a Source.
 
     split: "train" or "validation". With valid_dir, that folder validates and all of hr_dir trains (except what lies
@@ -92,7 +101,7 @@ def _split_paths(root, *, split, valid_dir):
     return hold_out(paths, split=split)
 
 
-def hold_out(items, *, split):
+def hold_out(items: list, *, split: str) -> list:
     """The items of one split: "validation" gets every 20th, counted from the last and at most 50, "train" the rest."""
     held_out = range(len(items) - 1, -1, -_HOLD_OUT_EVERY)[:_HOLD_OUT_AT_MOST]
     return [item for number, item in enumerate(items) if (number in held_out) == (split == "validation")]

@@ -9,7 +9,7 @@ import numpy as np
 ORIENTATIONS = 8
 
 
-def orient(image, k):
+def orient(image: np.ndarray, k: int) -> np.ndarray:
     """Mirror left to right if k >= 4, then turn by k % 4 quarters counter-clockwise.
 
     image: (..., H, W, C), any type. Returns a view, (..., W, H, C) for odd k. ValueError for k outside 0..7.
@@ -20,7 +20,7 @@ def orient(image, k):
     return np.rot90(image, k % 4, axes=(-3, -2))
 
 
-def inverse_orient(image, k):
+def inverse_orient(image: np.ndarray, k: int) -> np.ndarray:
     """Undo `orient(image, k)`: same shapes and types."""
     _check(k)
     image = np.rot90(image, -(k % 4), axes=(-3, -2))

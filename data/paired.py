@@ -33,7 +33,15 @@ class FilePair(NamedTuple):
     lr: Path
 
 
-def paired(hr_dir, lr_dir, *, split, scale=4, valid_dir=None, valid_lr_dir=None):
+def paired(
+    hr_dir: str | Path,
+    lr_dir: str | Path,
+    *,
+    split: str,
+    scale: int = 4,
+    valid_dir: str | Path | None = None,
+    valid_lr_dir: str | Path | None = None,
+) -> Source:
     """The pictures of two folders as a Source, pair by pair.
 
     hr_dir, lr_dir: folders of originals and of their LR counterparts, searched with their subfolders; names match as
@@ -74,7 +82,7 @@ def paired(hr_dir, lr_dir, *, split, scale=4, valid_dir=None, valid_lr_dir=None)
     )
 
 
-def match_files(hr_root, lr_root):
+def match_files(hr_root: Path, lr_root: Path) -> list[tuple[Path, Path]]:
     """The FilePairs of two folders, sorted by name.
 
     Raises UserError where a folder is missing or empty, and where a file has no counterpart or more than one; each of
@@ -100,7 +108,7 @@ def match_files(hr_root, lr_root):
     return [FilePair(name, hr_files[name][0], counterparts[name][0]) for name in sorted(hr_files)]
 
 
-def check_scale(pairs, *, scale, hr_root, lr_root):
+def check_scale(pairs: list[tuple[Path, Path]], *, scale: int, hr_root: Path, lr_root: Path) -> None:
     """Raise UserError unless all pairs are of that scale, by the sizes in the files' headers; those that are not are
     logged first.
 

@@ -9,17 +9,34 @@ import atexit
 import os
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import logging
 
 from data.orientations import ORIENTATIONS, orient
+from data.store import PictureStore
+from data.teacher_pictures import TeacherPictures
 from errors import UserError
+
+if TYPE_CHECKING:  # so that reading images does not wait for TensorFlow to load
+    import tensorflow as tf
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
-def batches(store, *, batch_size, patch_size, seed, start=0, detail=2, shard_index=0, shard_count=1, teacher=None):
+def batches(
+    store: PictureStore,
+    *,
+    batch_size: int,
+    patch_size: int,
+    seed: int,
+    start: int = 0,
+    detail: int = 2,
+    shard_index: int = 0,
+    shard_count: int = 1,
+    teacher: TeacherPictures | None = None,
+) -> "tf.data.Dataset":
     """An endless tf.data.Dataset of (lr, hr); its element j is batch start + j.
 
     lr: (batch_size / shard_count, patch_size, patch_size, 3), hr: the same with sides patch_size * scale; both float32
@@ -35,7 +52,7 @@ def batches(store, *, batch_size, patch_size, seed, start=0, detail=2, shard_ind
     longer hold is named, skipped and counted: the next one that they do hold takes its place. Raises UserError where none is large
     enough or the batch cannot be split evenly, ValueError for sizes, detail or shards out of range.
     """
-    import tensorflow as tf  # here, so that reading pictures does not wait for TensorFlow to load
+    import tensorflow as tf  # here, so that reading images does not wait for TensorFlow to load
 
     _check(
         batch_size=batch_size, patch_size=patch_size, detail=detail, shard_index=shard_index, shard_count=shard_count
@@ -73,7 +90,16 @@ def batches(store, *, batch_size, patch_size, seed, start=0, detail=2, shard_ind
 class PatchSampler:
     """Draws batches of uint8 crops from a store; the arguments are those of `batches`."""
 
-    def __init__(self, store, *, batch_size, patch_size, seed, detail, teacher=None):
+    def __init__(
+        self,
+        store: PictureStore,
+        *,
+        batch_size: int,
+        patch_size: int,
+        seed: int,
+        detail: int,
+        teacher: TeacherPictures | None = None,
+    ) -> None:
         self._store = store
         self._teacher = teacher
         self._batch_size = batch_size
@@ -86,7 +112,7 @@ class PatchSampler:
         self._pixels = np.cumsum(shapes.prod(axis=1))
         self._lost = set()
 
-    def batch(self, k, rows):
+    def batch(self, k: int, rows: range) -> tuple[np.ndarray, ...]:
         """Rows of global batch k: lr (R, p, p, 3) and hr (R, p * scale, p * scale, 3), uint8; with a teacher its picture too."""
         crops, orientations = self._draw(k)
         rows = np.arange(self._batch_size)[rows.start : rows.stop]
@@ -145,7 +171,7 @@ class PatchSampler:
             )
 
 
-def crop_pair(store, i, *, top, left, patch_size):
+def crop_pair(store: PictureStore, i: int, *, top: int, left: int, patch_size: int) -> tuple[np.ndarray, np.ndarray]:
     """Views of the crop of picture i at LR row `top`, LR column `left`: lr (p, p, 3), hr (p * scale, p * scale, 3)."""
     scale = store.scale
     lr = store.lr(i)[top : top + patch_size, left : left + patch_size]
@@ -153,7 +179,7 @@ def crop_pair(store, i, *, top, left, patch_size):
     return lr, hr
 
 
-def busiest(candidates):
+def busiest(candidates: np.ndarray) -> np.ndarray:
     """Index of the crop with the largest mean absolute luma gradient: (R, n, p, p, 3) uint8 to (R,) int."""
     if candidates.shape[1] == 1:
         return np.zeros(len(candidates), np.int64)
@@ -179,7 +205,7 @@ class _CallsInFlight:
     _IDLE_SECONDS = 0.2  # far longer than from the end of one call to the start of the next
     _PATIENCE_SECONDS = 10.0
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running = 0
         self._last_end = -self._IDLE_SECONDS
@@ -193,7 +219,7 @@ class _CallsInFlight:
             self._running -= 1
             self._last_end = time.monotonic()
 
-    def wait(self):
+    def wait(self) -> None:
         """Return once no call has run for a moment; at once where none has for longer."""
         deadline = time.monotonic() + self._PATIENCE_SECONDS
         while time.monotonic() < deadline:

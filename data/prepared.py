@@ -3,6 +3,7 @@
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from absl import logging
 
@@ -11,7 +12,7 @@ from errors import UserError
 _REACH_SECONDS = 20  # TensorFlow Datasets retries for more than three minutes, and sets no time limit on a connection
 
 
-def prepared_builder(name, *, dataset, data_dir, url, remedy):
+def prepared_builder(name: str, *, dataset: str, data_dir: str | Path, url: str, remedy: str) -> Any:
     """A TensorFlow Datasets builder whose data lie on disc, downloaded and prepared now where they do not.
 
     name: as TensorFlow Datasets has it, such as "div2k/bicubic_x4". dataset: as --dataset has it. url: `f(builder)`,
@@ -38,12 +39,12 @@ def prepared_builder(name, *, dataset, data_dir, url, remedy):
     return builder
 
 
-def builder_files(builder):
+def builder_files(builder: Any) -> list[Path]:
     """The prepared files of a builder, for a fingerprint."""
     return sorted(path for path in Path(builder.data_path).iterdir() if path.is_file())
 
 
-def read_in_order(builder, split, **options):
+def read_in_order(builder: Any, split: str, **options: Any) -> Any:
     """The examples of a split as numpy dicts, in the fixed order of the prepared files, one after the other and
     nothing ahead.
 

@@ -60,7 +60,7 @@ _FIRST = _Pass(1.0, (0.2, 3.0), (0.2, 0.7, 0.1), (0.15, 1.5), (1.0, 30.0), (0.05
 _SECOND = _Pass(0.8, (0.2, 1.5), (0.3, 0.4, 0.3), (0.3, 1.2), (1.0, 25.0), (0.05, 2.5))
 
 
-def degrade_as_in_the_wild(hr, *, scale, rng):
+def degrade_as_in_the_wild(hr: np.ndarray, *, scale: int, rng: np.random.Generator) -> np.ndarray:
     """The LR picture of an HR picture: (H, W, 3) to (H / scale, W / scale, 3), uint8 in 0..255, by a chain drawn from
     `rng`.
 
@@ -103,7 +103,7 @@ def _random_blur(picture, ranges, rng):
     return convolve(picture, random_kernel(rng, sigma=ranges.sigma))
 
 
-def random_kernel(rng, *, sigma):
+def random_kernel(rng: np.random.Generator, *, sigma: tuple[float, float]) -> np.ndarray:
     """A kernel of one of the families in the table, (side, side) float64 that sums to one. sigma: range of standard deviations in pixels."""
     side = int(rng.choice(_KERNEL_SIDES))
     if rng.random() < _SINC_SHARE:
@@ -140,7 +140,7 @@ def _quality(rng):
     return int(rng.integers(*_QUALITY, endpoint=True))
 
 
-def convolve(picture, kernel):
+def convolve(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """A uint8 picture (H, W, 3) under a kernel of odd side, borders mirrored; the same shape, rounded to uint8."""
     height, width = picture.shape[:2]
     reach = len(kernel) // 2
@@ -153,7 +153,7 @@ def convolve(picture, kernel):
     return _to_uint8(blurred.transpose(1, 2, 0))
 
 
-def resize(picture, size, *, resample):
+def resize(picture: np.ndarray, size: tuple[int, int], *, resample: int) -> np.ndarray:
     """A uint8 picture to size (height, width), pixel grids aligned at their outer borders.
 
     resample: Pillow's BOX averages the pixels under each new one; BILINEAR and BICUBIC look at the nearest four and
@@ -168,13 +168,13 @@ def resize(picture, size, *, resample):
     return np.asarray(image.transform(new_size, Image.Transform.AFFINE, step, resample))
 
 
-def add_gaussian_noise(picture, *, sigma, grey, rng):
+def add_gaussian_noise(picture: np.ndarray, *, sigma: float, grey: bool, rng: np.random.Generator) -> np.ndarray:
     """White noise of standard deviation sigma, in levels of 255. grey: the same in R, G and B. uint8 (H, W, 3) to the same."""
     noise = rng.standard_normal((*picture.shape[:2], 1 if grey else 3), np.float32)
     return _to_uint8(picture + noise * np.float32(sigma))
 
 
-def add_poisson_noise(picture, *, scale, grey, rng):
+def add_poisson_noise(picture: np.ndarray, *, scale: float, grey: bool, rng: np.random.Generator) -> np.ndarray:
     """Shot noise: the deviation of a Poisson count with the pixel's level (0 to 255) as its mean, times scale.
 
     grey: drawn from the luma, and the same in R, G and B. uint8 (H, W, 3) to the same.
@@ -183,7 +183,7 @@ def add_poisson_noise(picture, *, scale, grey, rng):
     return _to_uint8(picture + (rng.poisson(mean) - mean) * np.float32(scale))
 
 
-def compress(picture, *, quality):
+def compress(picture: np.ndarray, *, quality: int) -> np.ndarray:
     """A uint8 picture (H, W, 3) written as JPEG of this quality (chroma at half resolution) and read again."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=quality, subsampling="4:2:0")

@@ -26,7 +26,7 @@ _FILES = {
 }
 
 
-def sample(*, split, scale=4, degradation="bicubic", degradation_seed=0):
+def sample(*, split: str, scale: int = 4, degradation: str = "bicubic", degradation_seed: int = 0) -> Source:
     """Six photographs for split "train", one for "validation", as a Source.
 
     degradation, degradation_seed: how LR is made, see data.degradation.

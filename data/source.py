@@ -7,8 +7,9 @@ through `data.store`, which keeps them decoded on disc. Each data set is a plain
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class Source:
     degradation: str = "not known"
 
 
-def fingerprint(files, **options):
+def fingerprint(files: Iterable[str | os.PathLike], **options: Any) -> str:
     """A 40-digit hexadecimal key for these files (absolute path, size, modification time) under these options.
 
     A file that cannot be looked at, such as a link to nowhere, counts by its path: reading it is what fails, and says why.
@@ -52,12 +53,12 @@ def fingerprint(files, **options):
     return hashlib.sha256(content.encode()).hexdigest()[:40]
 
 
-def fits_scale(hr_side, lr_side, scale):
+def fits_scale(hr_side: int, lr_side: int, scale: int) -> bool:
     """Whether a side of hr_side pixels, shrunk by scale and cut or rounded up to whole pixels, has lr_side pixels."""
     return abs(hr_side - lr_side * scale) < scale
 
 
-def crop_to_shared(hr, lr, scale):
+def crop_to_shared(hr: np.ndarray, lr: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray] | None:
     """(hr, lr) cut at the bottom and right to the part they share, with HR scale times as large.
 
     None where the sizes are no pair of that scale, or where no whole LR pixel is shared.

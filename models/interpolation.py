@@ -1,10 +1,15 @@
 """Network interpolation: a dial between the faithful and the realistic generator."""
 
+from pathlib import Path
+
+import keras
+import numpy as np
+
 from errors import UserError
 from models.weight_files import load_generator
 
 
-def interpolate(pixel, gan, *, alpha):
+def interpolate(pixel: str | Path, gan: str | Path, *, alpha: float) -> keras.Model:
     """The generator with the weights (1 - alpha) · pixel + alpha · gan, for every weight of two files of one network.
 
     pixel, gan: weight files of the generator after its pixel phase and after its GAN phase. alpha: 0 gives the first, 1 the second. Batch
@@ -21,6 +26,6 @@ def interpolate(pixel, gan, *, alpha):
     return model
 
 
-def blend(first, second, *, alpha):
+def blend(first: list[np.ndarray], second: list[np.ndarray], *, alpha: float) -> list[np.ndarray]:
     """(1 - alpha) · first + alpha · second, for two lists of weight arrays of one network."""
     return [(1 - alpha) * ours + alpha * theirs for ours, theirs in zip(first, second, strict=True)]

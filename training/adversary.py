@@ -1,12 +1,13 @@
 """A discriminator that trains against a generator, to be composed into any step."""
 
+import keras
 import tensorflow as tf
 
 from errors import UserError
-from losses.adversarial import smoothed_targets
+from losses.adversarial import AdversarialLoss, smoothed_targets
 from losses.perceptual import shift
 from training.distribution import whole_batch
-from training.optimizers import apply_gradients
+from training.optimizers import Adam, apply_gradients
 
 
 class Adversary:
@@ -21,8 +22,16 @@ class Adversary:
     """
 
     def __init__(
-        self, *, discriminator, optimizer, loss, label_smoothing=0.0, generator_updates=1, shifted=False, seed=0
-    ):
+        self,
+        *,
+        discriminator: keras.Model,
+        optimizer: Adam,
+        loss: AdversarialLoss,
+        label_smoothing: float = 0.0,
+        generator_updates: int = 1,
+        shifted: bool = False,
+        seed: int = 0,
+    ) -> None:
         if label_smoothing and not loss.smoothable:
             raise UserError(f"--label_smoothing={label_smoothing}: only the losses bce and least_squares have labels")
         self.discriminator, self.optimizer, self.loss = discriminator, optimizer, loss
@@ -34,7 +43,7 @@ class Adversary:
             self.latest = tf.Variable(0.0, trainable=False, name="discriminator_loss")
             self.state |= {"discriminator_calls": self.calls, "discriminator_loss": self.latest}
 
-    def generator_loss(self, *, real, fake):
+    def generator_loss(self, *, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
         """How far the generator is from deceiving the discriminator; call it under the generator's tape."""
         real_logits = self._logits(real) if self.loss.needs_real else None
         return self.loss.generator(real=real_logits, fake=self._logits(fake))
@@ -45,7 +54,7 @@ class Adversary:
             pictures = shift(pictures)
         return whole_batch(self.discriminator(pictures, training=True))
 
-    def update(self, *, real, fake):
+    def update(self, *, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
         """One update of the discriminator, when it is its turn; returns the loss of its latest. No gradient leaves to the pictures."""
         real, fake = tf.stop_gradient(real), tf.stop_gradient(fake)
         if self.generator_updates == 1:

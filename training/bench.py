@@ -95,10 +95,11 @@ def pixel_step(policy="float32"):
 
 def g2g_step(*, cached):
     """`transfer.g2g` with a pixel-based content loss: the teacher's picture from the batch, or a teacher that runs."""
+    from transfer.teacher_source import StepFromCache, TeacherInBatch
+
     from losses.pixel import mae_loss
     from models import build_generator
     from transfer.g2g import PUBLISHED, G2GStep
-    from transfer.teacher_source import StepFromCache, TeacherInBatch
 
     model = _student()
     teacher = TeacherInBatch(FLAGS.scale) if cached else build_generator(_TEACHER, scale=FLAGS.scale)
@@ -208,7 +209,6 @@ def measure():
     """All figures, as JSON values."""
     import numpy as np
     import tensorflow as tf
-
     from cli.pictures import open_store
 
     store = open_store("train")

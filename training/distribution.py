@@ -3,6 +3,8 @@
 The default strategy, one device, goes through the same code. docs/scaling.md says how to start the others.
 """
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -11,7 +13,7 @@ from errors import UserError
 STRATEGIES = ("single", "mirrored", "multiworker", "tpu")
 
 
-def make_strategy(name):
+def make_strategy(name: str) -> tf.distribute.Strategy:
     """The tf.distribute strategy of that name; must be called before any other use of TensorFlow.
 
     single: one device. mirrored: all GPUs of this machine. multiworker: the processes that TF_CONFIG lists, one or more devices each.
@@ -35,7 +37,7 @@ def make_strategy(name):
     raise ValueError(f"strategy {name!r}: choose one of {', '.join(STRATEGIES)}")
 
 
-def worker():
+def worker() -> tuple[int, int]:
     """(index, count) of this process among the workers; (0, 1) where there is but one."""
     strategy = tf.distribute.get_strategy()
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
@@ -47,12 +49,12 @@ def worker():
     return index, chief + len(hosts.get("worker", []))
 
 
-def is_chief():
+def is_chief() -> bool:
     """Whether this process writes checkpoints, logs, weights and reports."""
     return worker()[0] == 0
 
 
-def check_batch_size(batch_size, *, parts):
+def check_batch_size(batch_size: int, *, parts: int) -> None:
     """Raises UserError where a batch does not split evenly over the replicas and the parts of an accumulated update."""
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     if batch_size % (replicas * parts):
@@ -61,7 +63,7 @@ def check_batch_size(batch_size, *, parts):
         )
 
 
-def distribute(batch):
+def distribute(batch: tuple[tf.Tensor, ...]) -> tuple:
     """A tuple of this worker's rows, as `strategy.run` takes it: an equal share for each of its devices."""
     strategy = tf.distribute.get_strategy()
     if strategy.num_replicas_in_sync == 1:
@@ -76,13 +78,13 @@ def distribute(batch):
     )
 
 
-def whole_batch(tensor):
+def whole_batch(tensor: tf.Tensor) -> tf.Tensor:
     """Inside a replica: the rows of all replicas, for what is no mean of independent rows. Gradients flow through."""
     context = tf.distribute.get_replica_context()
     return tensor if context.num_replicas_in_sync == 1 else context.all_gather(tensor, axis=0)
 
 
-def synchronise_batch_statistics(model):
+def synchronise_batch_statistics(model: keras.Model) -> keras.Model:
     """Let the batch normalisation of a network see the whole batch where several devices share it."""
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         for layer in model._flatten_layers():
@@ -91,7 +93,7 @@ def synchronise_batch_statistics(model):
     return model
 
 
-def share_from_chief(variables):
+def share_from_chief(variables: Sequence[tf.Variable]) -> None:
     """Give every worker the chief's values, bit by bit: the others need not see its files."""
     if worker()[1] == 1:
         return
@@ -125,7 +127,7 @@ def _from_bits(bits, dtype):
     return tf.bitcast(bits, dtype) if dtype.is_floating else tf.cast(bits, dtype)
 
 
-def agree(number):
+def agree(number: int) -> int:
     """The chief's whole number, on every worker."""
     if worker()[1] == 1:
         return number

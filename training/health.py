@@ -3,6 +3,8 @@
 The optimizers pass over a sick update by themselves (`training.optimizers.Adam`); here their counts are read, and what was sick is given a name.
 """
 
+from typing import Any
+
 import numpy as np
 from absl import logging
 
@@ -18,22 +20,22 @@ class SickRunError(Exception):
 class Health:
     """Watches the optimizers in a step's `state`, and its terms."""
 
-    def __init__(self, state):
+    def __init__(self, state: dict[str, Any]) -> None:
         self.optimizers = {name: item for name, item in state.items() if isinstance(item, Adam)}
         self._known = None
         self._cause = "loss or gradient"
 
     @property
-    def skipped(self):
+    def skipped(self) -> int:
         """Updates passed over since the phase began."""
         return sum(int(optimizer.sick.numpy()) for optimizer in self.optimizers.values())
 
     @property
-    def in_a_row(self):
+    def in_a_row(self) -> int:
         """Updates passed over since the last sound one, of the optimizer that fares worst."""
         return max((int(optimizer.sick_in_a_row.numpy()) for optimizer in self.optimizers.values()), default=0)
 
-    def look(self, step, names, terms):
+    def look(self, step: int, names: np.ndarray, terms: np.ndarray) -> None:
         """Warn of updates passed over since the last look. terms: (steps, len(names)). Raises SickRunError when they are too many in a row."""
         sick = names[~np.isfinite(terms).all(axis=0)]
         gradients = [name for name, optimizer in self.optimizers.items() if optimizer.sick_in_a_row.numpy()]
@@ -47,12 +49,12 @@ class Health:
         if self.in_a_row >= SICK_IN_A_ROW:
             raise SickRunError(f"{self._cause} not finite, {self.in_a_row} updates in a row")
 
-    def begin(self):
+    def begin(self) -> None:
         """Take the counts as they are: after a restore."""
         self._known = self.skipped
 
 
-def finite_means(names, terms):
+def finite_means(names: np.ndarray, terms: np.ndarray) -> dict[str, float]:
     """{name: mean over the steps whose value is finite}; NaN where none is."""
     return {
         name: float(np.mean(column[np.isfinite(column)])) if np.isfinite(column).any() else float("nan")

@@ -4,6 +4,8 @@ import os
 import signal
 import socket
 import threading
+from pathlib import Path
+from typing import NoReturn
 
 from absl import logging
 
@@ -47,7 +49,7 @@ class Interruption:
                     os._exit(128 + numbers[0])
                 self.requested = signal.Signals(numbers[0])
 
-    def leave(self, saved):
+    def leave(self, saved: Path | None) -> NoReturn:
         """End the process with 128 + the signal's number (143, 130), saying where the state lies."""
         logging.info("%s: saved %s; the same command goes on from there", self.requested.name, saved)
         raise SystemExit(128 + self.requested)

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class Monitor:
     offset: steps of the phases before, so that curves of a run follow on one axis.
     """
 
-    def __init__(self, logs, *, phase, start, steps, offset=0):
+    def __init__(self, logs: Path | None, *, phase: str, start: int, steps: int, offset: int = 0) -> None:
         self.phase, self.steps, self.offset = phase, steps, offset
         self._logs, self._silent = logs, logs is None
         with self._writing():
@@ -52,7 +53,7 @@ class Monitor:
             reason = str(error).strip().splitlines()[0][:200]
             raise UserError(f"{self._logs}: TensorBoard's curves could not be written ({reason})") from error
 
-    def advance(self, step, shown=None):
+    def advance(self, step: int, shown: dict[str, float] | None = None) -> None:
         """Step `step` is done. shown: {name: number} to show beside the bar from now on."""
         self._shown.update(shown or {})
         if self._terminal:
@@ -68,13 +69,13 @@ class Monitor:
         left = tqdm.format_interval((self.steps - step) / rate) if rate else "?"
         logging.info("%s %d/%d, %s left, %s", self.phase, step, self.steps, left, self._text())
 
-    def scalars(self, step, values):
+    def scalars(self, step: int, values: dict[str, float]) -> None:
         """values: {"losses/pixel": 0.1, …}."""
         with self._writing(), self._writer.as_default(step=self.offset + step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
 
-    def pictures(self, step, pictures):
+    def pictures(self, step: int, pictures: dict[str, np.ndarray]) -> None:
         """pictures: {name: (1, H, W, 3) float32 in [0, 1]}."""
         with self._writing(), self._writer.as_default(step=self.offset + step):
             for name, picture in pictures.items():
@@ -99,7 +100,7 @@ class Interval:
     Each step leaves one vector of its terms here, on its device: nothing waits for the device before `close`.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lap = time.monotonic()
         self._open()
 
@@ -107,24 +108,24 @@ class Interval:
         self._began, self._waited, self._images, self._terms = time.monotonic(), 0.0, 0, []
 
     @contextmanager
-    def waiting(self):
+    def waiting(self) -> Iterator[None]:
         began = time.monotonic()
         yield
         self._waited += time.monotonic() - began
 
     @contextmanager
-    def paused(self):
+    def paused(self) -> Iterator[None]:
         """Time in here is no training time: it counts in neither figure."""
         began = time.monotonic()
         yield
         self._began += time.monotonic() - began
 
-    def add(self, terms, *, images):
+    def add(self, terms: tf.Tensor, *, images: int) -> None:
         """terms: a vector on the device."""
         self._terms.append(terms)
         self._images += images
 
-    def close(self):
+    def close(self) -> tuple[np.ndarray, dict[str, float]]:
         """(terms (steps, n), charts) since the last close; waits for the device."""
         terms = np.array([vector.numpy() for vector in self._terms])
         elapsed = max(time.monotonic() - self._began, 1e-9)
@@ -132,7 +133,7 @@ class Interval:
         self._open()
         return terms, charts
 
-    def lap(self):
+    def lap(self) -> float:
         """Seconds since the last lap."""
         now, before = time.monotonic(), self._lap
         self._lap = now

@@ -1,6 +1,8 @@
 """Adam and Muon with the learning-rate schedules of the field, made safe for long runs and for several devices."""
 
 import threading
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -17,31 +19,39 @@ _STEPS_BEFORE_DOUBLING = 2000
 class Constant(keras.optimizers.schedules.LearningRateSchedule):
     """The same rate at every step. (Keras' optimizers then tell every schedule's rate in the same way.)"""
 
-    def __init__(self, learning_rate):
+    def __init__(self, learning_rate: float) -> None:
         self.learning_rate = learning_rate
 
-    def __call__(self, step):
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
         return ops.convert_to_tensor(self.learning_rate, dtype="float32")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"learning_rate": self.learning_rate}
 
 
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
     """A linear rise from 0 over `warmup_steps`, times the schedule it wraps."""
 
-    def __init__(self, schedule, warmup_steps):
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, warmup_steps: int) -> None:
         self.schedule, self.warmup_steps = schedule, warmup_steps
 
-    def __call__(self, step):
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
         rise = ops.minimum(1.0, (ops.cast(step, "float32") + 1.0) / self.warmup_steps)
         return rise * self.schedule(step)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"schedule": self.schedule, "warmup_steps": self.warmup_steps}
 
 
-def make_schedule(name, *, learning_rate, steps, warmup_steps=0, decay_steps=(), decay_factor=0.5):
+def make_schedule(
+    name: str,
+    *,
+    learning_rate: float,
+    steps: int,
+    warmup_steps: int = 0,
+    decay_steps: Sequence[int] = (),
+    decay_factor: float = 0.5,
+) -> keras.optimizers.schedules.LearningRateSchedule:
     """Step number to learning rate.
 
     constant; cosine: down to 1 % of `learning_rate` at `steps`; step: times `decay_factor` at each of `decay_steps`, as ESRGAN halves it.
@@ -70,7 +80,14 @@ class Adam(keras.optimizers.Adam):
     multiplies the schedule. loss_scaling: scale the loss up for float16 gradients (`scale_loss`), as far as they allow.
     """
 
-    def __init__(self, schedule, *, clip_norm=None, loss_scaling=False, **kwargs):
+    def __init__(
+        self,
+        schedule: keras.optimizers.schedules.LearningRateSchedule,
+        *,
+        clip_norm: float | None = None,
+        loss_scaling: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(schedule, **kwargs)
         self.clip_norm, self.loss_scaling, self.parts = clip_norm, loss_scaling, 1
         self._pending = threading.local()  # a strategy traces each replica in a thread of its own
@@ -86,11 +103,11 @@ class Adam(keras.optimizers.Adam):
             shape=(), initializer=initializer, dtype=dtype, name=name, aggregation="only_first_replica"
         )
 
-    def scale_loss(self, loss):
+    def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
         """The loss to take the gradient of."""
         return loss * self.loss_scale.value if self.loss_scaling else loss
 
-    def update(self, gradients, variables, *, loss):
+    def update(self, gradients: list[tf.Tensor | None], variables: list[keras.Variable], *, loss: tf.Tensor) -> None:
         """Take the gradients of `scale_loss(loss)`, and with the last part of a batch update the variables."""
         gradients, loss = self._sum_of_parts(gradients, loss)
         if gradients is None:
@@ -131,7 +148,7 @@ class Adam(keras.optimizers.Adam):
         self.sick.assign_add(sick)
         self.sick_in_a_row.assign((self.sick_in_a_row + sick) * sick)
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
         """Kingma and Ba, arXiv:1412.6980, algorithm 1 in Keras' form; nothing moves where the gradient is NaN."""
         gradient, share = _sound(gradient)
         step = tf.cast(self.iterations + 1, gradient.dtype)
@@ -161,11 +178,11 @@ class Muon(Adam):
 
     momentum = 0.95
 
-    def __init__(self, schedule, **kwargs):
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, **kwargs: Any) -> None:
         super().__init__(schedule, **kwargs)
         self._orthogonal = keras.optimizers.Muon().zeropower_via_newtonschulz5
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
         """One step; nothing moves where the gradient is NaN."""
         if len(variable.shape) != 4 or variable.shape[-1] == 1:
             super().update_step(gradient, variable, learning_rate)
@@ -195,7 +212,15 @@ def _mean_over_replicas(gradients, loss):
     return [None if gradient is None else next(reduced) for gradient in gradients], loss
 
 
-def make_optimizer(model, *, schedule, name="adam", clip_norm=None, beta_1=0.9, loss_scaling=False):
+def make_optimizer(
+    model: keras.Model,
+    *,
+    schedule: keras.optimizers.schedules.LearningRateSchedule,
+    name: str = "adam",
+    clip_norm: float | None = None,
+    beta_1: float = 0.9,
+    loss_scaling: bool = False,
+) -> Adam:
     """Adam or Muon over the trainable variables of `model`, its moments created now so that a restored checkpoint also fills them.
 
     schedule: step to learning rate. name: one of OPTIMIZERS. clip_norm: bound on the norm of the whole gradient, None for none. loss_scaling:
@@ -213,6 +238,6 @@ def apply_gradients(optimizer: Adam, tape: tf.GradientTape, loss: tf.Tensor, mod
     optimizer.update(tape.gradient(loss, variables), variables, loss=loss)
 
 
-def current_learning_rate(optimizer):
+def current_learning_rate(optimizer: Adam) -> float:
     """The rate that the next update will use, as a float."""
     return float(ops.convert_to_numpy(optimizer.learning_rate)) * float(optimizer.rate_factor.numpy())

@@ -1,5 +1,8 @@
 """One update of a phase as one compiled function: the step on every replica and every part of the batch, then the moving average."""
 
+from collections.abc import Callable
+
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -13,18 +16,18 @@ class MovingAverage:
     The decay of update n is min(decay, (1 + n) / (10 + n)), so that the first, random weights are soon forgotten.
     """
 
-    def __init__(self, *, model, average, decay):
+    def __init__(self, *, model: keras.Model, average: keras.Model, decay: float) -> None:
         self.model, self.average, self.decay = model, average, decay
         self.updates = tf.Variable(0, dtype=tf.int64, trainable=False, name="average_updates")
         self.state = {"average": average, "average_updates": self.updates}
 
-    def restart(self):
+    def restart(self) -> None:
         """Begin again from the model as it is."""
         self.updates.assign(0)
         for mean, weight in zip(self.average.weights, self.model.weights, strict=True):
             mean.assign(weight)
 
-    def update(self):
+    def update(self) -> None:
         """Move the average towards the model, once; usable inside a tf.function, outside of `strategy.run`."""
         n = tf.cast(self.updates, tf.float32)
         decay = tf.minimum(self.decay, (1.0 + n) / (10.0 + n))
@@ -45,7 +48,14 @@ class Update:
     parts: cut each replica's rows into this many and add up their gradients, which bounds memory. Batch statistics are then those of a part.
     """
 
-    def __init__(self, step, mean, *, parts=1, jit_compile=False):
+    def __init__(
+        self,
+        step: Callable[..., dict[str, tf.Tensor]],
+        mean: MovingAverage,
+        *,
+        parts: int = 1,
+        jit_compile: bool = False,
+    ) -> None:
         self.step, self.mean, self.parts = step, mean, parts
         self.names = np.array([], str)
         for optimizer in Health(step.state).optimizers.values():
@@ -55,7 +65,7 @@ class Update:
         self._compiled = tf.function(self._update, jit_compile=jit_compile, autograph=False)
         self._replica = tf.autograph.experimental.do_not_convert(self._on_replica)
 
-    def __call__(self, batch):
+    def __call__(self, batch: tuple[tf.Tensor, ...]) -> tf.Tensor:
         return self._compiled(*distribute(batch))
 
     def _update(self, *batch):

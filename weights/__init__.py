@@ -16,34 +16,34 @@ DEFAULT = "compact_s"
 _KERAS, _TFLITE = ".weights.h5", ".tflite"
 
 
-def names():
+def names() -> list[str]:
     """The shipped networks, in alphabetical order."""
     return sorted(path.name.removesuffix(_KERAS) for path in FOLDER.glob(f"*{_KERAS}"))
 
 
-def keras_file(name):
+def keras_file(name: str) -> Path | None:
     """NAME.weights.h5 of a shipped network, None where there is no such network."""
     return _file(name, _KERAS)
 
 
-def tflite_file(name):
+def tflite_file(name: str) -> Path | None:
     """NAME.tflite of a shipped network, also for a name such as compact_s.int8; None where there is no such file."""
     return _file(name, _TFLITE)
 
 
-def network_file(name, *, kind="auto"):
+def network_file(name: str, *, kind: str = "auto") -> Path | None:
     """The file of a shipped network: kind "tflite" or "keras", or with "auto" the first of them that is there; None where none is."""
     return (kind != "keras" and tflite_file(name)) or (kind != "tflite" and keras_file(name)) or None
 
 
-def fidelity_and_perceptual(name):
+def fidelity_and_perceptual(name: str) -> tuple[Path, Path] | None:
     """The .weights.h5 files of both trainings of the network that `name`, with or without _perceptual, means; None without both."""
     name = str(name).removesuffix(PERCEPTUAL)
     files = keras_file(name), keras_file(name + PERCEPTUAL)
     return files if all(files) else None
 
 
-def for_init(name):
+def for_init(name: str) -> Path:
     """The .weights.h5 file that --init=shipped means for the network `name`. Raises UserError that lists the networks which have one."""
     path = keras_file(name)
     if path is None:
