@@ -3,6 +3,7 @@
 import functools
 import logging
 import os
+import signal
 import sys
 import tempfile
 import textwrap
@@ -46,6 +47,7 @@ def _parse(argv, *, operands):
 
 def _guarded(main, operands, tensorflow):
     _log_plainly()
+    _unwind_when_told_to_stop()
     try:
         if tensorflow:
             _import_tensorflow()
@@ -54,6 +56,18 @@ def _guarded(main, operands, tensorflow):
         _fail(str(error), status=1)
     except KeyboardInterrupt:
         _fail("stopped", status=130)
+
+
+def _unwind_when_told_to_stop():
+    """SIGTERM, and SIGHUP where it is not ignored, end a command as Ctrl-C does: what is half done is undone. Status 143, 129."""
+
+    def leave(number, _):
+        signal.signal(number, signal.SIG_IGN)  # once: cleaning up is not to be cut short
+        _fail(f"{signal.Signals(number).name}: stopped", status=128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, leave)
 
 
 def _fail(message, *, status):

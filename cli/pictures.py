@@ -49,7 +49,10 @@ def adopt(run):
     names = {"scale"} if FLAGS["dataset"].present else {"scale", "dataset"}.union(*DATASET_FLAGS.values())
     for name, value in read_config(config).items():
         if name in names and not FLAGS[name].present:
-            FLAGS[name].parse(value)
+            try:
+                FLAGS[name].parse(value)
+            except flags.Error as error:
+                raise UserError(f"{config}: {' '.join(str(error).split())}") from error
 
 
 def _check_flags(reads):

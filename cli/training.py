@@ -242,6 +242,9 @@ def train(folder, phases, *, teacher_pictures=None, **facts):
     )
     if not is_chief():
         return
+    if folder.reports(summaries):
+        logging.info("%s: finished; nothing trained; --steps or --new_run", folder.path)
+        return
     folder.write_report(
         {
             "command": " ".join(sys.argv),

@@ -48,6 +48,6 @@ class Interruption:
                 self.requested = signal.Signals(numbers[0])
 
     def leave(self, saved):
-        """End the process with 128 + the signal's number (143, 130), saying where the state lies."""
-        logging.info("%s: saved %s; the same command goes on from there", self.requested.name, saved)
+        """End the process with 128 + the signal's number (143, 130). saved: what now lies where, in words."""
+        logging.info("%s: %s; the same command goes on from there", self.requested.name, saved)
         raise SystemExit(128 + self.requested)

@@ -31,6 +31,8 @@ def batches(start):
 class Darkness:
     """Ranks a network by how dark its picture of mid-grey is: a number that training towards half brightness moves."""
 
+    identity = "mid-grey"
+
     def metrics(self, model):
         return {"darkness": 1 - float(np.mean(model(np.full((1, 4, 4, 3), 0.5, np.float32), training=False)))}
 
