@@ -53,8 +53,9 @@ def _choose_by_budget():
     FLAGS.student = "compact_s"
     config = Path(FLAGS.run_dir) / "config.txt"
     before = read_config(config) if config.is_file() and not FLAGS.new_run else {}
-    if before.get("budget_ms") == FLAGS["budget_ms"].serialize().partition("=")[2]:
-        FLAGS.depth, FLAGS.width = int(before["depth"]), int(before["width"])
+    sizes = [before.get(name, "") for name in ("depth", "width")]
+    if before.get("budget_ms") == FLAGS["budget_ms"].serialize().partition("=")[2] and all(map(str.isdecimal, sizes)):
+        FLAGS.depth, FLAGS.width = map(int, sizes)
         return
     rows = measure_candidates(height=FLAGS.budget_height, width=FLAGS.budget_width, scale=FLAGS.scale)
     chosen = largest_within(rows, FLAGS.budget_ms)

@@ -104,6 +104,7 @@ class _LineHandler(logging.Handler):
 
 def _log_plainly():
     absl_logging.set_verbosity(absl_logging.INFO)
+    tqdm.get_lock()  # made now: a signal that comes while tqdm makes it ends in tqdm's own error
     root = logging.getLogger()
     root.handlers = [_LineHandler()]
 

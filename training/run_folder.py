@@ -26,17 +26,8 @@ from absl import logging
 from errors import UserError
 from records import DamagedError, half_written, is_half_written, read_json, read_text, set_aside, write_text
 from training.checkpoints import remove_checkpoint, sha256
+from training.run_records import DONE, read_config, read_history, read_report
 
-_SUMMARY = {"phase": str, "steps": int, "seconds": float, "metrics": {str: float}}
-_DONE = {**_SUMMARY, "weights_sha256": str}
-_OPTIONAL = {f"{name}?": kind for name, kind in _SUMMARY.items() if name != "steps"}
-_TEXTS = ("method", "teacher", "student", "float_student", "command", "finished", "commit")
-_REPORT = {
-    "phases": [{"steps": int, **_OPTIONAL}],
-    "seed?": int,
-    "seconds_this_time?": float,
-    **{f"{name}?": (str, None) for name in _TEXTS},
-}
 _EARLIER = ("command", "finished", "seconds_this_time", "commit", "phases")  # of a report, kept by the next one
 
 
@@ -281,7 +272,7 @@ class RunFolder:
         begun_after: later phases that have begun from its result. Raises UserError when these are now to stand on another number of steps.
         """
         try:
-            summary = read_json(self._done(phase), _DONE)
+            summary = read_json(self._done(phase), DONE)
         except FileNotFoundError:
             summary = {"steps": None}
         except DamagedError as error:
@@ -305,7 +296,7 @@ class RunFolder:
     def sound_phase_weights(self, phase):
         """The weight file of a finished phase. Raises UserError when it is gone or not what was written."""
         path = self.phase_weights(phase)
-        expected = read_json(self._done(phase), _DONE)["weights_sha256"]
+        expected = read_json(self._done(phase), DONE)["weights_sha256"]
         if not path.is_file() or sha256(path) != expected:
             fault = "has changed since the phase wrote it" if path.is_file() else "is gone"
             raise UserError(f"{path}: {fault}; put the file back, or begin again with --new_run")
@@ -349,28 +340,3 @@ class RunFolder:
             write_text(self.writes(path), text)
         except OSError as error:
             raise UserError(f"{path}: cannot be written ({error.strerror})") from error
-
-
-def read_config(path):
-    """{flag: value as text} of a config.txt. Raises FileNotFoundError where there is none, DamagedError where it is none of ours."""
-    flags = {}
-    for number, line in enumerate(read_text(path).split("\n"), 1):
-        found = re.fullmatch(r"--(\w+)=(.*)", line)
-        if found:
-            flags[found[1]] = found[2]
-        elif line and not line.startswith("#"):
-            raise DamagedError(f"{path}: line {number} is no --flag=value")
-    return flags
-
-
-def read_history(path):
-    """The comments of a config.txt, a line each: what has changed in the course of the run."""
-    try:
-        return [line for line in read_text(path).split("\n") if line.startswith("#")]
-    except FileNotFoundError:
-        return []
-
-
-def read_report(folder):
-    """The report.json of a run. Raises FileNotFoundError where there is none, DamagedError where it is none of ours."""
-    return read_json(Path(folder) / "report.json", {**_REPORT, "earlier?": [{}]})

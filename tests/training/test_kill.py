@@ -155,11 +155,11 @@ def files_of(run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
-def test_a_new_run_that_is_stopped_while_images_are_decoded_leaves_the_old_one(teacher, tmp_path, number):
+def test_a_new_run_that_is_stopped_while_images_are_decoded_leaves_the_old_one(tmp_path, number):
     """The old run lies where it lay, to the byte, and the same command without --new_run finds it finished."""
     run, cache = tmp_path / "runs/student", tmp_path / "cache"
     command = ["train_student.py", *STUDENT, *SMALL, "--steps=4", "--adversarial_steps=0", f"--run_dir={run}"]
-    cached = [*command, f"--cache_dir={teacher}/datasets/cache"]
+    cached = [*command, f"--cache_dir={tmp_path}/old_cache"]
     run_through(tmp_path, cached)
     before = files_of(run)
     process = start(tmp_path, [*command, "--new_run", "--degradation=real", f"--cache_dir={cache}"])
