@@ -1,10 +1,13 @@
 """What a name, a run folder or a file means: the one look-up for every command, and the names of a run folder's files."""
 
+import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import weights
 from errors import UserError
+from records import DamagedError, read_json, read_text
 from settings.fields import Command, from_text, names_where
 from settings.training import Pictures
 
@@ -15,6 +18,18 @@ SUFFIX = ".weights.h5"
 LAST = f"last{SUFFIX}"
 ROLES = ("student", "teacher")
 
+# What the records of a run hold, see `records`.
+_SUMMARY = {"phase": str, "steps": int, "seconds": float, "metrics": {str: float}}
+DONE = {**_SUMMARY, "weights_sha256": str}
+_OPTIONAL = {f"{name}?": kind for name, kind in _SUMMARY.items() if name != "steps"}
+_TEXTS = ("method", "teacher", "student", "float_student", "command", "finished", "commit")
+_REPORT = {
+    "phases": [{"steps": int, **_OPTIONAL}],
+    "seed?": int,
+    "seconds_this_time?": float,
+    **{f"{name}?": (str, None) for name in _TEXTS},
+}
+
 
 def result_name(role: str, phase: str | None = None) -> str:
     """student.weights.h5, the result of a run; student.transfer.weights.h5, that of one phase."""
@@ -22,13 +37,28 @@ def result_name(role: str, phase: str | None = None) -> str:
 
 
 def read_config(path: str | Path) -> dict[str, str]:
-    """{setting: value as text} of a config.txt. Raises UserError where it is no text."""
+    """{flag: value as text} of a config.txt. Raises FileNotFoundError where there is none, DamagedError where it is none of ours."""
+    flags = {}
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        found = re.fullmatch(r"--(\w+)=(.*)", line)
+        if found:
+            flags[found[1]] = found[2]
+        elif line and not line.startswith("#"):
+            raise DamagedError(f"{path}: line {number} is no --flag=value")
+    return flags
+
+
+def read_history(path: str | Path) -> list[str]:
+    """The comments of a config.txt, a line each: what has changed in the course of the run."""
     try:
-        text = Path(path).read_text()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is no text file") from error
-    lines = (line for line in text.splitlines() if line.startswith("--"))
-    return dict(line[2:].partition("=")[::2] for line in lines)
+        return [line for line in read_text(path).split("\n") if line.startswith("#")]
+    except FileNotFoundError:
+        return []
+
+
+def read_report(folder: str | Path) -> dict[str, Any]:
+    """The report.json of a run. Raises FileNotFoundError where there is none, DamagedError where it is none of ours."""
+    return read_json(Path(folder) / REPORT, {**_REPORT, "earlier?": [{}]})
 
 
 def is_run(path: str | Path) -> bool:

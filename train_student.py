@@ -33,8 +33,9 @@ def _chosen_by_budget(settings: TrainStudent) -> TrainStudent:
     budget = settings.budget
     config = Path(settings.run.run_dir) / CONFIG
     before = read_config(config) if config.is_file() and not settings.run.new_run else {}
-    if before.get("budget_ms") == as_text(budget.budget_ms):
-        return settings.with_values(student="compact_s", depth=int(before["depth"]), width=int(before["width"]))
+    sizes = [before.get(name, "") for name in ("depth", "width")]
+    if before.get("budget_ms") == as_text(budget.budget_ms) and all(map(str.isdecimal, sizes)):
+        return settings.with_values(student="compact_s", depth=int(sizes[0]), width=int(sizes[1]))
     rows = measure_candidates(height=budget.budget_height, width=budget.budget_width, scale=settings.pictures.scale)
     chosen = largest_within(rows, budget.budget_ms)
     print(budget_table(rows, chosen))

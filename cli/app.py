@@ -4,6 +4,7 @@ import functools
 import inspect
 import logging
 import os
+import signal
 import sys
 import tempfile
 import textwrap
@@ -67,6 +68,7 @@ def _parse(argv, *, operands):
 
 def _guarded(main, tensorflow):
     _log_plainly()
+    _unwind_when_told_to_stop()
     try:
         if tensorflow:
             _import_tensorflow()
@@ -75,6 +77,18 @@ def _guarded(main, tensorflow):
         _fail(str(error), status=1)
     except KeyboardInterrupt:
         _fail("stopped", status=130)
+
+
+def _unwind_when_told_to_stop():
+    """SIGTERM, and SIGHUP where it is not ignored, end a command as Ctrl-C does: what is half done is undone. Status 143, 129."""
+
+    def leave(number, _):
+        signal.signal(number, signal.SIG_IGN)  # once: cleaning up is not to be cut short
+        _fail(f"{signal.Signals(number).name}: stopped", status=128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, leave)
 
 
 def _fail(message, *, status):
@@ -111,6 +125,7 @@ class _LineHandler(logging.Handler):
 
 def _log_plainly():
     absl_logging.set_verbosity(absl_logging.INFO)
+    tqdm.get_lock()  # made now: a signal that comes while tqdm makes it ends in tqdm's own error
     root = logging.getLogger()
     root.handlers = [_LineHandler()]
 

@@ -1,6 +1,5 @@
 """evaluate.py's comparison: models opened, measured, timed, and reported."""
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -22,6 +21,7 @@ from evaluation.report import text_table
 from evaluation.report_files import write_report
 from evaluation.tensorboard import write_to_tensorboard
 from inference.engines import use_tensorflow_threads
+from runs import read_report
 
 FLAGS = flags.FLAGS
 
@@ -172,7 +172,6 @@ def _write_to_runs(words, evaluation, pictures):
 def trained_steps(run):
     """Updates of a run over all its phases, 0 where its report.json does not (yet) say."""
     try:
-        phases = json.loads((Path(run) / "report.json").read_text())["phases"]
-        return sum(phase["steps"] for phase in phases)
-    except (OSError, ValueError, KeyError, TypeError):
+        return sum(phase["steps"] for phase in read_report(run)["phases"])
+    except (FileNotFoundError, UserError):
         return 0

@@ -1,6 +1,5 @@
 """The pictures that an export is calibrated and proven on."""
 
-import json
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from errors import UserError
 from export.calibration import calibration_pictures
 from models import load_generator
 from models.quantized import QuantizedCompact
+from runs import read_report
 
 FLAGS = flags.FLAGS
 
@@ -55,8 +55,10 @@ def float_student(model, weights):
     """
     if not isinstance(model, QuantizedCompact):
         return None
-    report = Path(weights).parent / "report.json"
-    named = json.loads(report.read_text()).get("float_student") if report.is_file() else None
+    try:
+        named = read_report(Path(weights).parent).get("float_student")
+    except FileNotFoundError:
+        named = None
     if named and Path(named).is_file():
         return load_generator(named)
     logging.warning(

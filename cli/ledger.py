@@ -15,7 +15,7 @@ from evaluation.benchmark import evaluate_models
 from evaluation.ledger import ALONE, Run, differences, gains, table
 from evaluation.report import aligned_lines, markdown_lines, protocol_line
 from evaluation.report_files import csv_text, write_report, write_text
-from training.run_folder import read_config
+from runs import read_config, read_report
 
 FLAGS = flags.FLAGS
 
@@ -80,12 +80,12 @@ def read_run(folder):
     """A Run from its config.txt and report.json. Raises UserError when it is no finished run of a student."""
     try:
         config = read_config(folder / "config.txt")
-        report = json.loads((folder / "report.json").read_text())
+        report = read_report(folder)
         updates = sum(phase["steps"] for phase in report["phases"])
         method, seed = method_name(report["method"], config), int(report["seed"])
     except FileNotFoundError as error:
         raise UserError(f"--ledger={folder}: no finished run: {Path(error.filename).name} is missing") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (KeyError, UserError) as error:
         raise UserError(f"--ledger={folder}: its report.json does not describe a student's run ({error!r})") from error
     equal = {name: config[name] for name in _EQUAL if name in config}
     equal |= {"updates in all phases": updates, "parameters": report.get("parameters")}

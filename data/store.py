@@ -5,27 +5,23 @@ and one for LR; a crop then costs a copy of its own pixels, memory does not grow
 several processes share one page cache. Layout, below the cache folder:
 
     <key>/hr.uint8  <key>/lr.uint8   all pictures one after the other, (H, W, 3) uint8 each
-    <key>/index.json                 names and LR sizes
+    <key>/index.json                 names, LR sizes, check sums
 
 The key belongs to the content: changed files or options build a new store beside the old one. Nothing deletes old
 stores; any folder here, `.building-*` of a killed run included, may be deleted whenever no run uses it.
 """
 
-import json
-import os
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from data.mapped_file import MappedFile
+from data.mapped_file import open_folder
 from errors import UserError
 
-_INDEX = "index.json"
+_SCHEMA = {"key": str, "description": str, "scale": int, "degradation": str, "names": [str], "lr_shapes": [[int]]}
 
 
 class PictureStore:
@@ -85,19 +81,26 @@ class PictureStore:
 
 
 def open_store(source, *, cache_dir="datasets/cache"):
-    """The decoded pictures of a source, built at the first call and reopened afterwards.
+    """The decoded images of a source, built at the first call and reopened afterwards.
 
     A build is written under a temporary name and renamed when complete, so that a killed one is never mistaken for a
-    store; of two processes that build the same one, the first to finish wins and both use its files.
-    Pictures that were left out when they were decoded stay left out: a warning counts them every time.
+    store; of two processes that build the same one, the first to finish wins and both use its files. A store that is
+    incomplete, or not what was written, is built again with a warning.
+    Images that were left out when they were decoded stay left out: a warning counts them every time.
 
-    Raises UserError where the cache folder cannot be written or is full, where a store in it is damaged, and whatever
-    the source raises.
+    Raises UserError where the cache folder cannot be written or is full, and whatever the source raises.
     """
     folder = Path(cache_dir) / source.key
-    if not (folder / _INDEX).is_file():
-        _build(source, folder)
-    store = _open(folder)
+    index, (hr, lr) = open_folder(
+        folder,
+        files=("hr.uint8", "lr.uint8"),
+        dtype=np.uint8,
+        schema=_SCHEMA,
+        lengths=lambda index: _lengths(index, source),
+        write=lambda hr_file, lr_file: _write(source, hr_file, lr_file),
+        what="decoded images",
+    )
+    store = PictureStore(index=index, hr=hr, lr=lr)
     if source.count and len(store) < source.count:
         logging.warning(
             "%s: %d of them were left out when they were decoded; delete %s to have them tried again",
@@ -106,41 +109,32 @@ def open_store(source, *, cache_dir="datasets/cache"):
     return store
 
 
-def _build(source, folder):
-    temporary = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".building-{source.key[:12]}-", dir=folder.parent))
-        temporary.chmod(0o755)  # mkdtemp makes it private; a cache may be shared
-        _write(source, temporary)
-        _publish(temporary, folder)
-    except OSError as error:
-        raise UserError(
-            f"{folder.parent}: cannot keep the decoded pictures there ({error.strerror or error}); "
-            "make room or choose another cache folder"
-        ) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+def _lengths(index, source):
+    """Bytes of the two files. Raises ValueError for an index that is none of this source."""
+    shapes, scale = index["lr_shapes"], index["scale"]
+    sound = all(len(shape) == 2 and min(shape) >= 1 for shape in shapes) and 0 < len(shapes) == len(index["names"])
+    if not sound or (index["key"], scale) != (source.key, source.scale):
+        raise ValueError("index.json describes something else")
+    pixels = sum(height * width for height, width in shapes)
+    return [pixels * 3 * scale * scale, pixels * 3]
 
 
-def _write(source, folder):
+def _write(source, hr_file, lr_file):
+    """Decode the source into the two files; returns the index."""
     names, lr_shapes = [], []
-    with open(folder / "hr.uint8", "wb") as hr_file, open(folder / "lr.uint8", "wb") as lr_file:
-        # tqdm writes to stderr, which leaves stdout to results; into a log or a pipe it would leave half-drawn lines.
-        quiet = not sys.stderr.isatty()
-        if quiet:
-            logging.info("decoding pictures: %s", source.description)
-        pairs = tqdm(source.pairs(), "decoding pictures", source.count, unit="", file=sys.stderr, disable=quiet)
-        for name, hr, lr in pairs:
-            _check_pair(name, hr, lr, source.scale)
-            hr_file.write(np.ascontiguousarray(hr).data)
-            lr_file.write(np.ascontiguousarray(lr).data)
-            names.append(name)
-            lr_shapes.append(lr.shape[:2])
+    # tqdm writes to stderr, which leaves stdout to results; into a log or a pipe it would leave half-drawn lines.
+    quiet = not sys.stderr.isatty()
+    if quiet:
+        logging.info("decoding images: %s", source.description)
+    for name, hr, lr in tqdm(source.pairs(), "decoding images", source.count, unit="", file=sys.stderr, disable=quiet):
+        _check_pair(name, hr, lr, source.scale)
+        hr_file.write(hr)
+        lr_file.write(lr)
+        names.append(name)
+        lr_shapes.append(list(lr.shape[:2]))
     if not names:
         raise UserError(f"{source.description}: no pictures")
-    index = {
+    return {
         "key": source.key,
         "description": source.description,
         "scale": source.scale,
@@ -148,7 +142,6 @@ def _write(source, folder):
         "names": names,
         "lr_shapes": lr_shapes,
     }
-    (folder / _INDEX).write_text(json.dumps(index), encoding="utf-8")
 
 
 def _check_pair(name, hr, lr, scale):
@@ -157,23 +150,3 @@ def _check_pair(name, hr, lr, scale):
         raise ValueError(
             f"{name}: HR {hr.shape} {hr.dtype} and LR {lr.shape} {lr.dtype} are no RGB pair of scale {scale}"
         )
-
-
-def _publish(temporary, folder):
-    try:
-        os.rename(temporary, folder)
-    except OSError:
-        if not (folder / _INDEX).is_file():
-            raise
-        logging.info("%s: another process has built it meanwhile", folder)
-
-
-def _open(folder):
-    try:
-        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
-        lr_bytes = sum(height * width * 3 for height, width in index["lr_shapes"])
-        lr = MappedFile(folder / "lr.uint8", dtype=np.uint8, length=lr_bytes)
-        hr = MappedFile(folder / "hr.uint8", dtype=np.uint8, length=lr_bytes * index["scale"] ** 2)
-        return PictureStore(index=index, hr=hr, lr=lr)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{folder}: the decoded pictures are damaged ({error}); delete that folder") from error

@@ -8,11 +8,7 @@ Layout, below the cache folder; the key belongs to the store, the teacher and th
 """
 
 import hashlib
-import json
-import os
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +16,7 @@ from absl import logging
 from tqdm import tqdm
 
 from data.images import IMAGE_SUFFIXES, list_images, read_rgb
-from data.mapped_file import MappedFile
+from data.mapped_file import open_folder
 from data.source import fingerprint
 from errors import UserError
 
@@ -57,13 +53,15 @@ def open_teacher_pictures(store, *, upscale, teacher_key, cache_dir, dtype="uint
     key = hashlib.sha256(f"{store.key} {teacher_key} {dtype}".encode()).hexdigest()[:40]
     folder = Path(cache_dir) / f"teacher-{key}"
     shapes = [tuple(side * store.scale for side in store.lr_shape(i)) for i in range(len(store))]
-    if not (folder / "index.json").is_file():
-        _build(store, upscale, folder, shapes, dtype)
-    try:
-        length = sum(height * width * 3 for height, width in shapes)
-        pixels = MappedFile(folder / f"sr.{dtype}", dtype=dtype, length=length)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: the teacher's pictures are damaged ({error}); delete that folder") from error
+    _, (pixels,) = open_folder(
+        folder,
+        files=(f"sr.{dtype}",),
+        dtype=dtype,
+        schema={"names": [str], "shapes": [[int]], "dtype": str},
+        lengths=lambda index: [_length(index, shapes, dtype)],
+        write=lambda file: _write(store, upscale, file, shapes, dtype),
+        what="teacher's images",
+    )
     return TeacherPictures(pixels=pixels, shapes=shapes, dtype=dtype)
 
 
@@ -96,37 +94,23 @@ def teacher_images(folder, store, *, cache_dir):
     return open_teacher_pictures(store, upscale=read, teacher_key=fingerprint(paths.values()), cache_dir=cache_dir)
 
 
-def _build(store, upscale, folder, shapes, dtype):
-    temporary = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".building-{folder.name[:20]}-", dir=folder.parent))
-        temporary.chmod(0o755)
-        with open(temporary / f"sr.{dtype}", "wb") as file:
-            quiet = not sys.stderr.isatty()
-            if quiet:
-                logging.info("making the teacher's pictures: %d", len(store))
-            for i in tqdm(range(len(store)), "the teacher's pictures", unit="", file=sys.stderr, disable=quiet):
-                picture = _as(upscale(store.lr(i)), dtype)
-                if picture.shape != (*shapes[i], 3):
-                    raise ValueError(f"{store.names[i]}: the teacher gave {picture.shape}, not {(*shapes[i], 3)}")
-                file.write(np.ascontiguousarray(picture).data)
-            file.flush()
-            os.fsync(file.fileno())
-        (temporary / "index.json").write_text(json.dumps({"names": store.names, "shapes": shapes, "dtype": dtype}))
-        try:
-            os.rename(temporary, folder)
-        except OSError:
-            if not (folder / "index.json").is_file():  # else another process was faster
-                raise
-    except OSError as error:
-        raise UserError(
-            f"{folder.parent}: cannot keep the teacher's pictures there ({error.strerror or error}); "
-            "make room or choose another cache folder"
-        ) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+def _length(index, shapes, dtype):
+    if ([tuple(shape) for shape in index["shapes"]], index["dtype"]) != (shapes, np.dtype(dtype).name):
+        raise ValueError("index.json describes something else")
+    return sum(height * width * 3 for height, width in shapes)
+
+
+def _write(store, upscale, file, shapes, dtype):
+    """Let the teacher upscale every image into the file; returns the index."""
+    quiet = not sys.stderr.isatty()
+    if quiet:
+        logging.info("making the teacher's images: %d", len(store))
+    for i in tqdm(range(len(store)), "the teacher's images", unit="", file=sys.stderr, disable=quiet):
+        image = _as(upscale(store.lr(i)), dtype)
+        if image.shape != (*shapes[i], 3):
+            raise ValueError(f"{store.names[i]}: the teacher gave {image.shape}, not {(*shapes[i], 3)}")
+        file.write(image)
+    return {"names": store.names, "shapes": [list(shape) for shape in shapes], "dtype": dtype}
 
 
 def _as(picture, dtype):

@@ -1,5 +1,7 @@
 """Validation during training: quality on a few fixed crops, and pictures to look at."""
 
+import hashlib
+
 import numpy as np
 import tensorflow as tf
 
@@ -12,7 +14,7 @@ class Validator:
     """Measures generators on the middle of the first pictures of a store.
 
     store: a `data.PictureStore`. pictures: how many of them. size: side of the high-resolution crop in pixels; smaller pictures are taken whole.
-    PSNR and SSIM: Y, border of `scale` pixels, output rounded to 8 bits.
+    PSNR and SSIM: Y, border of `scale` pixels, output rounded to 8 bits. identity: this in words, with a check sum of the pixels.
     """
 
     def __init__(self, store, *, pictures, size):
@@ -21,6 +23,13 @@ class Validator:
             _middle(store.lr(i), store.hr(i), size // store.scale, store.scale)
             for i in range(min(pictures, len(store)))
         ]
+        digest = hashlib.sha256()
+        for image in (image for pair in self.crops for image in pair):
+            digest.update(str(image.shape).encode() + image.tobytes())
+        self.identity = (
+            f"{len(self.crops)} images, middle {size} px, PSNR and SSIM on Y, {self.scale} px border, 8-bit output, "
+            f"{store.degradation}, pixels {digest.hexdigest()[:16]}"
+        )
 
     def metrics(self, model):
         """{"psnr_y": dB, "ssim_y": 0…1}, means over the crops."""

@@ -13,6 +13,7 @@ import h5py
 
 from errors import UserError
 from models.catalog import from_config
+from records import half_written
 
 _OVERHEAD_BYTES = 4096  # of HDF5 for each array, generously
 SUFFIX = ".weights.h5"
@@ -25,7 +26,7 @@ def save_weights(model, path, **facts):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name.removesuffix(SUFFIX)}.{os.getpid()}{SUFFIX}")
+    temporary = half_written(path)
     try:
         _check_room(model, temporary)
         model.save_weights(temporary)

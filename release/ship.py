@@ -51,12 +51,13 @@ def _open(run, target):
     """The network of a finished run, its branches collapsed, and where it comes from. Raises UserError for a run that is not finished."""
     import json
 
-    import weights
     from cli.networks import find_weights
+
+    import weights
     from errors import UserError
     from export.tflite import fused
     from models import load_generator
-    from training.run_folder import read_config
+    from runs import read_config
 
     report = run / "report.json"
     if not report.is_file():
@@ -88,7 +89,7 @@ def _script(report):
 
 
 def _write_flags(run, target):
-    from training.run_folder import read_config
+    from runs import read_config
 
     config = {name: value for name, value in read_config(run / "config.txt").items() if name not in _PLACES}
     target.with_name(f"{target.name}.flags.txt").write_text("".join(f"--{k}={v}\n" for k, v in config.items()))

@@ -4,64 +4,83 @@ import hashlib
 import json
 import os
 import re
-import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import tensorflow as tf
 from absl import logging
 
 from errors import UserError
+from records import DamagedError, half_written, read_json, set_aside, write_text
 
 _PREFIX = "state"
 _SEAL = "seal.json"
+_SEALS = ({"files": {str: str}, "facts": {str: str}}, {str: str})  # the second: of runs begun before there were facts
 
 
 class Checkpoints:
-    """The checkpoints of one phase in `folder`, at most `keep` of them.
+    """The checkpoints of one phase in `folder`, at most `keep` of them; damaged ones, set aside, do not count.
 
-    state: what to save, {name: Keras network, built Keras optimizer, or tf.Variable}.
+    state: what to save, {name: Keras network, built Keras optimizer, or tf.Variable}. facts: of the checkpoint that was
+    restored, {name: text}.
     """
 
     def __init__(self, folder, state, *, keep=3):
-        self.folder, self.keep = Path(folder), keep
+        self.folder, self.keep, self.facts = Path(folder), keep, {}
         variables = {name: _variables(item) for name, item in state.items()}
         self.variables = [v for item in variables.values() for v in (item if isinstance(item, list) else [item])]
         self._checkpoint = tf.train.Checkpoint(**variables)
 
-    def save(self, step):
-        """Write the state as `step-<step>` and remove the oldest beyond `keep`. Raises UserError when the disc is full or not writable."""
-        target = self.folder / f"step-{step:09d}"
-        temporary = self.folder / f".{target.name}.{os.getpid()}"
+    def path(self, step: int) -> Path:
+        """Where the checkpoint of a step lies."""
+        return self.folder / f"step-{step:09d}"
+
+    def save(self, step: int, **facts: str) -> Path:
+        """Write the state as `step-<step>` with these facts, remove the oldest beyond `keep`, return the path.
+
+        Raises UserError when the disc is full or not writable.
+        """
+        target = self.path(step)
+        temporary = half_written(target)
         try:
-            shutil.rmtree(temporary, ignore_errors=True)
+            remove_checkpoint(temporary)
             temporary.mkdir(parents=True)
             self._checkpoint.write(str(temporary / _PREFIX))
-            _seal(temporary)
-            shutil.rmtree(target, ignore_errors=True)
+            _seal(temporary, facts)
+            remove_checkpoint(target)
             os.replace(temporary, target)
         except (OSError, tf.errors.OpError) as error:
-            shutil.rmtree(temporary, ignore_errors=True)
+            remove_checkpoint(temporary)
             raise UserError(f"{target}: the checkpoint could not be written ({_first_line(error)})") from error
         for _, old in self._found()[: -self.keep]:
-            shutil.rmtree(old, ignore_errors=True)
+            if old != target:
+                remove_checkpoint(old)
+        return target
 
-    def restore(self):
-        """Restore the newest sound checkpoint and return its step; None where there is none.
+    def restore(self) -> int | None:
+        """Restore the newest sound checkpoint and return its step; None where there is none yet.
 
-        A damaged one is named in a warning, and the one before it is tried. Raises UserError when a sound one does not fit the networks.
+        A damaged one is set aside with a warning, and the one before it is tried. Raises UserError when all are
+        damaged, and when a sound one does not fit the networks.
         """
         for step, path in reversed(self._found()):
-            flaw = _flaw(path)
-            if flaw:
-                logging.warning("%s: damaged (%s); trying the one before it", path, flaw)
+            try:
+                self.facts = _sound_facts(path)
+            except DamagedError as error:
+                logging.warning("%s: damaged (%s); set aside as %s", path, error, set_aside(path).name)
                 continue
             try:
                 self._checkpoint.read(str(path / _PREFIX)).assert_consumed()
-            except (AssertionError, ValueError, tf.errors.OpError) as error:
+            except (AssertionError, ValueError, LookupError, TypeError, tf.errors.OpError) as error:
                 raise UserError(
                     f"{path}: does not fit the networks of this run ({_first_line(error)}); start afresh with --new_run"
                 ) from error
             return step
+        damaged = sorted(self.folder.glob("step-*.damaged*"))
+        if damaged:
+            raise UserError(
+                f"{damaged[-1]}: damaged, and no sound checkpoint is left; put one back, or begin again with --new_run"
+            )
         return None
 
     def newest(self):
@@ -72,7 +91,7 @@ class Checkpoints:
     def _found(self):
         """(step, path) of each finished checkpoint, oldest first."""
         paths = self.folder.glob("step-*") if self.folder.is_dir() else []
-        return sorted((int(path.name[5:]), path) for path in paths if re.fullmatch(r"step-\d+", path.name))
+        return sorted((int(path.name[5:]), path) for path in paths if re.fullmatch(r"step-[0-9]{1,18}", path.name))
 
 
 def _variables(item):
@@ -84,22 +103,36 @@ def _variables(item):
     return item if isinstance(item, tf.Variable) else [variable.value for variable in item.variables]
 
 
-def _seal(folder):
+def remove_checkpoint(folder: Path) -> None:
+    """Remove the files of a checkpoint, and their folder where it then is empty. Neither follows nor removes a link."""
+    if folder.is_symlink() or not folder.is_dir():
+        return
+    with suppress(OSError):
+        for path in [*folder.glob(f"{_PREFIX}.*"), folder / _SEAL]:
+            if path.is_file() and not path.is_symlink():
+                path.unlink()
+        folder.rmdir()
+
+
+def _seal(folder, facts):
     sums = {path.name: sha256(path) for path in sorted(folder.iterdir())}
-    with open(folder / _SEAL, "w") as file:
-        json.dump(sums, file)
-        file.flush()
-        os.fsync(file.fileno())
+    write_text(folder / _SEAL, json.dumps({"files": sums, "facts": facts}))
 
 
-def _flaw(folder):
-    """What is wrong with a checkpoint folder, or None."""
+def _sound_facts(folder):
+    """The facts of a checkpoint. Raises DamagedError where it is not what was sealed, UserError where it may not be read."""
     try:
-        sums = json.loads((folder / _SEAL).read_text())
-        wrong = [name for name, expected in sums.items() if sha256(folder / name) != expected]
-    except (OSError, ValueError) as error:
-        return _first_line(error)
-    return f"{wrong[0]} has changed since it was written" if wrong else None
+        seal = read_json(folder / _SEAL, _SEALS)
+        sums = seal["files"] if isinstance(seal.get("files"), dict) else seal
+        present = {path.name for path in folder.glob(f"{_PREFIX}.*")}
+        differing = sorted(present ^ set(sums)) or [name for name in sums if sha256(folder / name) != sums[name]]
+    except PermissionError as error:
+        raise UserError(f"{error.filename}: cannot be read ({error.strerror})") from error
+    except OSError as error:
+        raise DamagedError(_first_line(error)) from error
+    if differing or not sums:
+        raise DamagedError(f"{differing[0] if differing else _SEAL} has changed since it was written")
+    return seal["facts"] if sums is not seal else {}
 
 
 def sha256(path):

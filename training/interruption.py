@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import threading
-from pathlib import Path
 from typing import NoReturn
 
 from absl import logging
@@ -49,7 +48,7 @@ class Interruption:
                     os._exit(128 + numbers[0])
                 self.requested = signal.Signals(numbers[0])
 
-    def leave(self, saved: Path | None) -> NoReturn:
-        """End the process with 128 + the signal's number (143, 130), saying where the state lies."""
-        logging.info("%s: saved %s; the same command goes on from there", self.requested.name, saved)
+    def leave(self, saved: str) -> NoReturn:
+        """End the process with 128 + the signal's number (143, 130). saved: what now lies where, in words."""
+        logging.info("%s: %s; the same command goes on from there", self.requested.name, saved)
         raise SystemExit(128 + self.requested)

@@ -57,11 +57,13 @@ def run_phases(phases, *, folder, batches, validator, save_weights, options):
     """Train phase after phase in one run folder; each begins with the weights that the one before kept. Finished phases are passed over.
 
     batches: `f(start)` gives the run's batches (lr, hr) from number `start` on. validator: `metrics(model)` gives {name: number}, the first the one
-    to rank by, higher is better; `pictures(model)` gives {name: (1, H, W, 3)}. save_weights: `f(model, path, **facts)`.
+    to rank by, higher is better; `pictures(model)` gives {name: (1, H, W, 3)}; `identity` says what it measures, in words: metrics compare only
+    where it is the same. save_weights: `f(model, path, **facts)`.
     Returns a list with a summary dict per phase. Raises UserError for what the user can put right, SystemExit (143, 130) after SIGTERM or SIGINT.
     """
     summaries, offset = [], 0
     with Interruption() as interruption:
+        folder.begin()
         for i, phase in enumerate(phases):
             begun_after = [later.name for later in phases[i + 1 :] if folder.begun(later.name)]
             summary = folder.finished(phase.name, steps=phase.steps, begun_after=begun_after)
@@ -87,8 +89,9 @@ def _take_over(model, folder, name):
 def _fill(model, path):
     try:
         model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{path}: cannot be read ({str(error).splitlines()[0]}); begin again with --new_run") from error
+    except Exception as error:  # Keras and h5py raise whatever a damaged file leads them to
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{path}: cannot be read ({reason}); begin again with --new_run") from error
 
 
 class _PhaseRun:
@@ -106,7 +109,7 @@ class _PhaseRun:
         self.checkpoints = Checkpoints(folder.checkpoints(phase.name), state, keep=options.keep)
         self.health = Health(phase.step.state)
         self.update = Update(phase.step, self.mean, parts=options.accumulate, jit_compile=options.jit_compile)
-        self.kept = None
+        self.kept = self.saved = None
 
     def run(self, batches, interruption):
         self.interruption = interruption
@@ -127,6 +130,8 @@ class _PhaseRun:
             elif not self.folder.phase_weights(self.phase.name).exists():
                 self.best.assign(-math.inf)
                 self._validate(start)
+            elif is_chief() and self.phase.keep == "best":
+                self._compare_validation(start)
             while start < self.phase.steps:
                 try:
                     start = self._train(start, iter(batches(self.offset + start)))
@@ -138,6 +143,7 @@ class _PhaseRun:
             "seconds": round(float(self.seconds.numpy()), 1),
             "skipped_updates": self.health.skipped,
             "kept": self.phase.keep,
+            "validation": self.validator.identity,
             "metrics": self._kept_metrics() if is_chief() else {},
         }
         if is_chief():
@@ -167,6 +173,8 @@ class _PhaseRun:
                 "Lower --learning_rate, or set --clip_norm"
             ) from sick
         start = self._restore()
+        if start is None:
+            raise UserError(f"{self.phase.name}: {sick}, and there is no checkpoint to go back to") from sick
         self.retreats.assign(1)
         for optimizer in self.health.optimizers.values():
             optimizer.rate_factor.assign(optimizer.rate_factor * 0.5)
@@ -180,7 +188,7 @@ class _PhaseRun:
             with interval.waiting():
                 batch = self._next(iterator)
             interval.add(self._updated(batch), images=batch[0].shape[0] * worker()[1])
-            self.folder.settle()
+            self.folder.settle(f"{self.phase.name} step {step}")
             self.monitor.advance(step)
             validate = step % options.validate_every == 0 or final
             save = step % options.checkpoint_every == 0 or final or stop
@@ -193,7 +201,7 @@ class _PhaseRun:
                     self.seconds.assign_add(interval.lap())
                     self._save(step, final=final)
             if stop and not final:
-                self.interruption.leave(self.checkpoints.newest())
+                self.interruption.leave(self._where())
         return self.phase.steps
 
     def _next(self, iterator):
@@ -228,8 +236,33 @@ class _PhaseRun:
 
     def _save(self, step, *, final=False):
         """Save, except in the middle of a sickness: the checkpoints are what to go back to."""
+        self.saved = None
         if is_chief() and (final or not self.health.in_a_row):
-            self.checkpoints.save(step)
+            self.folder.writes(self.checkpoints.path(step))
+            self.saved = self.checkpoints.save(step, validation=self.validator.identity)
+
+    def _where(self):
+        """What an interrupted run leaves to go on from."""
+        if self.saved:
+            return f"saved {self.saved}"
+        return (
+            f"nothing saved amid invalid updates; the last is {self.checkpoints.newest()}" if is_chief() else "stopped"
+        )
+
+    def _compare_validation(self, start):
+        """Where the checkpoint's best was measured on other images or sizes than now, measure the kept weights again."""
+        before, now = self.checkpoints.facts.get("validation", "not recorded"), self.validator.identity
+        if before == now:
+            return
+        logging.info("validation has changed (was: %s; is: %s); measuring the kept weights again", before, now)
+        current = [variable.numpy() for variable in self.phase.average.variables]
+        _fill(self.phase.average, self.folder.phase_weights(self.phase.name))
+        self.kept = self._measure()
+        for variable, value in zip(self.phase.average.variables, current, strict=True):
+            variable.assign(value)
+        best = next(iter(self.kept.values()))
+        self.best.assign(-math.inf if math.isnan(best) else best)
+        self._validate(start)
 
     def _measure(self):
         return {name: float(value) for name, value in self.validator.metrics(self.mean.average).items()}
@@ -258,6 +291,7 @@ class _PhaseRun:
             beside = {self.folder.beside_weights(name): network for name, network in self.phase.beside.items()}
         for path, network in {**dict.fromkeys(paths, self.mean.average), **beside}.items():
             try:
-                self.save(network, path, phase=self.phase.name, step=step, metrics=metrics)
+                facts = {"metrics": metrics, "validation": self.validator.identity}
+                self.save(network, self.folder.writes(path), phase=self.phase.name, step=step, **facts)
             except (OSError, RuntimeError, ValueError) as error:  # h5py raises all three on a full disc
                 raise UserError(f"{path}: the weights could not be written ({str(error).splitlines()[0]})") from error

@@ -1,14 +1,14 @@
 """What a run leaves behind: one folder with its flags, checkpoints, logs, weights and report.
 
-config.txt                     every flag; `--flagfile=<run>/config.txt` runs it again
-checkpoints/<phase>/step-…     all that exact resume needs
+config.txt                     every flag; `--flagfile=<run>/config.txt` runs it again; comments say what changed, and when
+checkpoints/<phase>/step-…     all that exact resume needs; `step-….damaged` is one that was set aside
 checkpoints/<phase>/done.json  summary of a finished phase, and the check sum of what it kept
 logs/                          TensorBoard
 <role>.weights.h5              the result so far: best (or last, where no metric ranks) averaged weights of the latest phase
 <role>.<phase>.weights.h5      the same for each phase of its own
 discriminator.weights.h5       of a teacher with a GAN phase: its critic, for `transfer.adversarial`
 last.weights.h5                the averaged weights of the last validation
-report.json                    final metrics, time, command, data set, seed
+report.json                    final metrics, time, command, data set, seed; `history` and `earlier` where the run went on later
 .lock                          held by the process that trains here; a dead one does not hold it
 """
 
@@ -17,90 +17,203 @@ import os
 import re
 import shutil
 from contextlib import suppress
+from datetime import datetime, timezone
 from pathlib import Path
 
 import filelock
+from absl import logging
 
 from errors import UserError
-from training.checkpoints import sha256
+from records import DamagedError, half_written, is_half_written, read_json, read_text, set_aside, write_text
+from runs import DONE, read_config, read_history, read_report
+from training.checkpoints import remove_checkpoint, sha256
+
+_EARLIER = ("command", "finished", "seconds_this_time", "commit", "phases")  # of a report, kept by the next one
 
 
 class RunFolder:
-    """The folder of one run. role: "teacher" or "student", the stem of its weight files."""
+    """The folder of one run. role: "teacher" or "student", the stem of its weight files.
+
+    `open` claims it and writes nothing; `begin` lets the run write; `settle` says that the first update is done. A run
+    that fails before that leaves what was there: all that it has made until then stands in a list, and nothing else goes.
+    """
 
     def __init__(self, path, *, role):
         self.path, self.role = Path(path), role
         self._lock = filelock.FileLock(self.path / ".lock")
-        self._missing = self._before = self._aside = None
-        self._fresh = False
+        self._config, self._changed, self._aside, self._text_before = None, {}, None, None
+        self._fresh = self._replaces = False
+        self._created, self._curves_before = [], None
 
     def __enter__(self):
         return self
 
     def __exit__(self, kind, *_):
-        """Give up the lock. A run that failed before its first update leaves nothing behind; one that --new_run moved aside comes back."""
+        """Give up the lock. A run that failed before its first update leaves what was there before it."""
         if kind is not None and self._fresh:
             self._undo()
         self.close()
 
     def open(self, config, *, fixed, defaults=None, new_run=False):
-        """Create the folder, take its lock and write config.txt, or go on with the run that is there.
+        """Take the lock of the folder, which is made, and compare the run that is there with this one. Nothing else is written.
 
         config: {flag: value as text}. fixed: the flags that give a run its meaning; when one of them differs from the run that is there, it is
-        refused with a UserError that lists the differences. defaults: what flags have that the run was begun before. new_run moves the run
-        that is there aside first.
-        The lock is held until the process ends, or `close`. What a killed process had half written is removed.
+        refused with a UserError that lists the differences. defaults: what flags have that the run was begun before. new_run: `begin` moves the
+        run that is there aside. The lock is held until the process ends, or `close`.
         Returns the flags that changed without changing the meaning, as {flag: (before, now)}.
         """
-        missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
-        before = set(self.path.glob("*"))
-        self._take_lock()
-        begun = self.config_path.exists() and self.path.joinpath("checkpoints").exists()
-        if new_run and self.config_path.exists():
-            self._move_aside()
+        broken = [name for name, value in config.items() if "\n" in value or "\r" in value]
+        if broken:
+            raise UserError(f"--{broken[0]}={config[broken[0]]!r}: config.txt cannot hold a line break; rename it")
+        self._fresh, self._created = True, []
+        try:
             self._take_lock()
-            missing, before, begun = [self.path], set(), False
-        self._missing, self._before, self._fresh = missing, before, not begun
-        self._clean()
-        old = {**(defaults or {}), **read_config(self.config_path)} if begun else config
-        changed = {
-            name: (old.get(name), config.get(name))
-            for name in sorted({*old, *config})
-            if old.get(name) != config.get(name)
-        }
+            return self._compare(config, fixed=fixed, defaults=defaults, new_run=new_run)
+        except BaseException:
+            self.__exit__(UserError)
+            raise
+
+    def _compare(self, config, *, fixed, defaults, new_run):
+        there = [path for path in self._results() if os.path.lexists(path)]
+        self._config, self._changed = config, {}
+        self._replaces = new_run and bool(there or self.config_path.exists())
+        if self._replaces:
+            return {}
+        begun = self.config_path.exists() and self.path.joinpath("checkpoints").exists()
+        if there and not self.config_path.exists():
+            raise UserError(
+                f"{there[0]}: lies there without a config.txt, so it is not known whose it is; choose another --run_dir, "
+                "or --new_run to move the folder aside"
+            )
+        try:
+            old = {**(defaults or {}), **read_config(self.config_path)} if self.config_path.exists() else config
+        except DamagedError as error:
+            raise UserError(
+                f"{error}; put it back, choose another --run_dir, or --new_run to move all aside"
+            ) from error
+        if not begun:
+            self._name_earlier()
+            return {}
+        self._fresh = False
+        names = sorted({*old, *config})
+        changed = {name: (old.get(name), config.get(name)) for name in names if old.get(name) != config.get(name)}
         broken = {name: change for name, change in changed.items() if name in fixed}
         if broken:
             differences = ", ".join(f"--{name} was {was}, is {now}" for name, (was, now) in broken.items())
             raise UserError(
                 f"{self.path}: holds a run of another kind ({differences}); choose another --run_dir, or --new_run to move the old one aside"
             )
-        self._write(self.config_path, "".join(f"--{name}={value}\n" for name, value in config.items()))
+        self._changed = changed
         return changed
 
-    def _move_aside(self):
-        number = 1
-        while (aside := self.path.with_name(f"{self.path.name}.old-{number}")).exists():
-            number += 1
-        self._lock.release()  # the file goes with the folder
-        os.replace(self.path, aside)
-        self._aside = aside
+    def _results(self):
+        """What a run leaves here beside config.txt."""
+        return [
+            *(self.weights, self.last_weights, self._report),
+            *self.path.glob(f"{self.role}.*.weights.h5"),
+            *self.path.glob("checkpoints/*/step-*"),
+        ]
 
-    def settle(self):
-        """The first update is done: from now on the run stays, whatever happens."""
+    def _name_earlier(self):
+        """--new_run may have been killed between moving the old run aside and its own first file."""
+        if not self.config_path.exists():
+            name = re.escape(self.path.name)
+            for aside in self.path.parent.glob("*.old-*"):
+                if re.fullmatch(rf"{name}\.old-\d+", aside.name):
+                    logging.info("%s: holds no run; %s holds an earlier one", self.path, aside)
+
+    def begin(self):
+        """From now on the run may write here: move aside what --new_run replaces, else remove what a killed process had half written."""
+        if self._config is None:
+            return
+        if self._replaces:
+            self._move_aside()
+        for path in [*self.path.glob(".*"), *self.path.glob("checkpoints/*/.*")]:
+            if is_half_written(path) and not path.is_symlink():
+                remove_checkpoint(path) if path.is_dir() else path.unlink()
+        if self._fresh:
+            self._curves_before = set(self._curves())
+            self._text_before = read_text(self.config_path) if self.config_path.exists() else None
+            self.writes(self.logs)
+            lines = [f"# begun with --new_run; the run before lies in {self._aside}"] if self._aside else []
+            self._write_config(lines)
+
+    def _move_aside(self):
+        number, path = 1, Path(os.path.abspath(self.path))
+        if Path.cwd().is_relative_to(path):
+            raise UserError(
+                f"--run_dir={self.path}: --new_run cannot move the current folder aside; start it elsewhere"
+            )
+        try:
+            while os.path.lexists(aside := path.with_name(f"{path.name}.old-{number}")):
+                number += 1
+            os.rename(path, aside)
+        except OSError as error:
+            raise UserError(
+                f"--run_dir={self.path}: --new_run cannot move it to {path.name}.old-{number} ({error.strerror}); choose another --run_dir"
+            ) from error
+        held, self._lock = self._lock, filelock.FileLock(self.path / ".lock")
+        self._aside, self._replaces, self._created = aside, False, []
+        self._take_lock()
+        held.release(force=True)  # of the folder that was moved
+
+    def writes(self, path):
+        """Note, before its first update, that the run is about to make `path`, if it is not there. Returns the path."""
+        if self._fresh:
+            for part in [*reversed(path.parents), path]:
+                if not os.path.lexists(part):
+                    self._created.append(part)
+        return path
+
+    def settle(self, moment):
+        """An update is done: from now on the run stays, whatever happens, and config.txt tells of flags that have changed.
+
+        moment: of the update, such as "pixel step 401".
+        """
         self._fresh = False
+        if self._changed:
+            time = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            changes = ", ".join(f"--{name} was {was}, is {now}" for name, (was, now) in self._changed.items())
+            self._write_config([*read_history(self.config_path), f"# from {moment} on ({time}): {changes}"])
+            self._changed = {}
+
+    def _write_config(self, comments):
+        flags = [f"--{name}={value}" for name, value in self._config.items()]
+        self._write(self.config_path, "".join(f"{line}\n" for line in [*flags, *comments]))
 
     def _undo(self):
-        for path in set(self.path.iterdir()) - self._before:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        for path in self._missing:
-            with suppress(OSError):  # another run has come into a parent meanwhile
-                path.rmdir()
+        """Take back what this run has made, never what is a link or holds something else, and put the old run back."""
+        if self._text_before is not None:
+            with suppress(OSError):
+                write_text(self.config_path, self._text_before)
+        if self._curves_before is not None:
+            self._created += sorted(set(self._curves()) - self._curves_before)
+        for path in reversed(self._created):
+            with suppress(OSError):
+                if path.is_symlink():
+                    continue
+                if path.name.startswith("step-"):
+                    remove_checkpoint(path)
+                elif path.is_dir():
+                    path.rmdir()
+                else:
+                    path.unlink()
         if self._aside is not None:
-            os.replace(self._aside, self.path)
+            try:
+                os.rename(self._aside, self.path)
+            except OSError:
+                logging.warning("%s: not empty, so the run before stays in %s", self.path, self._aside)
+
+    def _curves(self):
+        """TensorBoard's files of this process."""
+        return self.logs.glob(f"events.out.tfevents.*.{os.getpid()}.*")
 
     def _take_lock(self):
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.writes(self.path).mkdir(parents=True, exist_ok=True)
+            lock = self.writes(self.path / ".lock")
+            if lock.is_symlink():
+                raise UserError(f"{lock}: a link; remove it, or choose another --run_dir")
             self._lock.acquire(timeout=0)
         except filelock.Timeout as error:
             raise UserError(
@@ -109,14 +222,9 @@ class RunFolder:
         except OSError as error:
             raise UserError(f"--run_dir={self.path}: cannot be written ({error.strerror})") from error
 
-    def _clean(self):
-        for path in [*self.path.glob(".*"), *self.path.glob("checkpoints/*/.*")]:
-            if re.fullmatch(r"\..+\.\d+(\.weights\.h5)?", path.name):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-
     def close(self):
         """Give up the lock."""
-        self._lock.release()
+        self._lock.release(force=True)
 
     @property
     def config_path(self):
@@ -145,15 +253,18 @@ class RunFolder:
     def checkpoints(self, phase):
         return self.path / "checkpoints" / phase
 
+    @property
+    def _report(self):
+        return self.path / "report.json"
+
     def begun(self, phase):
         """Whether that phase has a checkpoint."""
         return any(self.checkpoints(phase).glob("step-*"))
 
     def finish(self, phase, summary):
         """Remember that a phase is done: a dict of JSON values with its "steps"."""
-        self._write(
-            self._done(phase), json.dumps({**summary, "weights_sha256": sha256(self.phase_weights(phase))}, indent=2)
-        )
+        done = {**summary, "weights_sha256": sha256(self.phase_weights(phase))}
+        self._write(self._done(phase), json.dumps(done, indent=2))
 
     def finished(self, phase, *, steps, begun_after):
         """The summary of a phase that is done, or None where it has yet to run.
@@ -161,11 +272,17 @@ class RunFolder:
         begun_after: later phases that have begun from its result. Raises UserError when these are now to stand on another number of steps.
         """
         try:
-            summary = json.loads(self._done(phase).read_text())
+            summary = read_json(self._done(phase), DONE)
         except FileNotFoundError:
             summary = {"steps": None}
-        except (OSError, ValueError) as error:
-            raise UserError(f"{self._done(phase)}: damaged ({error}); begin again with --new_run") from error
+        except DamagedError as error:
+            if begun_after:
+                raise UserError(
+                    f"{error}; phase {begun_after[0]} stands on it: put the file back, or begin again with --new_run"
+                ) from error
+            aside = set_aside(self._done(phase))
+            logging.warning("%s; set aside as %s, the phase ends again from its last checkpoint", error, aside.name)
+            return None
         if summary["steps"] == steps:
             summary.pop("weights_sha256")
             return summary
@@ -179,36 +296,47 @@ class RunFolder:
     def sound_phase_weights(self, phase):
         """The weight file of a finished phase. Raises UserError when it is gone or not what was written."""
         path = self.phase_weights(phase)
-        expected = json.loads(self._done(phase).read_text())["weights_sha256"]
+        expected = read_json(self._done(phase), DONE)["weights_sha256"]
         if not path.is_file() or sha256(path) != expected:
             fault = "has changed since the phase wrote it" if path.is_file() else "is gone"
             raise UserError(f"{path}: {fault}; put the file back, or begin again with --new_run")
         if not self.weights.exists():
-            shutil.copyfile(path, self.weights)
+            copy = half_written(self.weights)
+            try:
+                shutil.copyfile(path, copy)
+                os.replace(copy, self.weights)
+            except OSError as error:
+                copy.unlink(missing_ok=True)
+                raise UserError(f"{self.weights}: cannot be written ({error.strerror})") from error
         return path
 
     def _done(self, phase):
         return self.checkpoints(phase) / "done.json"
 
+    def reports(self, summaries):
+        """Whether report.json tells of these phases already: nothing was trained. One that is damaged is set aside."""
+        report = self._old_report()
+        return report is not None and all(summary in report["phases"] for summary in summaries)
+
     def write_report(self, report):
-        """Write report.json: a dict of JSON values."""
-        self._write(self.path / "report.json", json.dumps(report, indent=2) + "\n")
+        """Write report.json: a dict of JSON values. It keeps the reports of the same run before it, and the history of its flags."""
+        old = self._old_report()
+        earlier = [] if old is None else [*old.get("earlier", []), {name: old.get(name) for name in _EARLIER}]
+        history = [line.removeprefix("# ") for line in read_history(self.config_path)]
+        more = {name: lines for name, lines in (("history", history), ("earlier", earlier)) if lines}
+        self._write(self._report, json.dumps({**report, **more}, indent=2) + "\n")
+
+    def _old_report(self):
+        try:
+            return read_report(self.path)
+        except FileNotFoundError:
+            return None
+        except DamagedError as error:
+            logging.warning("%s; set aside as %s", error, set_aside(self._report).name)
+            return None
 
     def _write(self, path, text):
         try:
-            write_text(path, text)
+            write_text(self.writes(path), text)
         except OSError as error:
             raise UserError(f"{path}: cannot be written ({error.strerror})") from error
-
-
-def read_config(path):
-    """{flag: value as text} of a config.txt."""
-    lines = (line for line in Path(path).read_text().splitlines() if line.startswith("--"))
-    return dict(line[2:].partition("=")[::2] for line in lines)
-
-
-def write_text(path, text):
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    os.replace(temporary, path)

@@ -107,6 +107,9 @@ def train(
     )
     if not is_chief():
         return
+    if folder.reports(summaries):
+        logging.info("%s: finished; nothing trained; --steps or --new_run", folder.path)
+        return
     folder.write_report(
         {
             "command": " ".join(sys.argv),

@@ -1,5 +1,7 @@
 """The decoded picture store: content, zero copy, races, killed builds, errors."""
 
+import binascii
+import json
 import multiprocessing
 import os
 import shutil
@@ -8,6 +10,8 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from data.folder import folder
 from data.source import Source
@@ -160,13 +164,101 @@ def test_a_cache_folder_that_cannot_be_written_is_named(tmp_path):
         open_store(made_up(), cache_dir=tmp_path / "file" / "cache")
 
 
-def test_a_damaged_store_is_named(tmp_path):
+def written_over(path, content):
+    """As a copy that went wrong: another file of that name, so that no check of this process is remembered."""
+    path.unlink()
+    path.write_bytes(content)
+
+
+def damage(folder, kind):
+    hr, index = folder / "hr.uint8", folder / "index.json"
+    if kind == "cut short":
+        written_over(hr, hr.read_bytes()[:100])
+    elif kind == "zeros":
+        written_over(hr, bytes(hr.stat().st_size))
+    elif kind == "one bit":
+        content = bytearray((folder / "lr.uint8").read_bytes())
+        content[-1] ^= 1
+        written_over(folder / "lr.uint8", content)
+    elif kind == "gone":
+        hr.unlink()
+    elif kind == "no index":
+        index.unlink()
+    elif kind == "empty folder":
+        for path in folder.iterdir():
+            path.unlink()
+    else:
+        written_over(index, kind.encode())
+
+
+INDICES = ["", "{}", "[]", "null", "7", '"text"', '{"lr_shapes": 3}', "[" * 9999]
+
+
+@pytest.mark.parametrize("kind", ["cut short", "zeros", "one bit", "gone", "no index", "empty folder", *INDICES])
+def test_an_incomplete_or_damaged_store_is_built_again(tmp_path, kind, warnings_of_absl):
     open_store(made_up(), cache_dir=tmp_path)
-    os.truncate(tmp_path / "abc" / "hr.uint8", 100)
-    with pytest.raises(UserError, match="abc: .*damaged.*delete that folder"):
-        open_store(made_up(), cache_dir=tmp_path)
-    shutil.rmtree(tmp_path / "abc")
-    assert len(open_store(made_up(), cache_dir=tmp_path)) == 3
+    damage(tmp_path / "abc", kind)
+    (tmp_path / "abc" / "notes.txt").write_text("mine")
+    assert_holds(open_store(made_up(), cache_dir=tmp_path), made_up())
+    assert "abc: the decoded images are incomplete or damaged" in warnings_of_absl.text
+    assert (tmp_path / "abc" / "notes.txt").read_text() == "mine"
+    broken = Source(key="abc", description="made up", scale=2, pairs=lambda: pytest.fail("decoded again"))
+    assert_holds(open_store(broken, cache_dir=tmp_path), made_up())
+
+
+def test_a_store_that_describes_other_images_is_built_again(tmp_path):
+    """Its sums are right, its sizes add up, and its images would be garbled."""
+    open_store(made_up(), cache_dir=tmp_path)
+    index = tmp_path / "abc" / "index.json"
+    described = json.loads(index.read_text())
+    assert described["lr_shapes"] == [[4, 6], [5, 6], [6, 6]]
+    described["lr_shapes"] = [[6, 6], [5, 6], [4, 6]]
+    written_over(index, json.dumps(described).encode())
+    assert_holds(open_store(made_up(), cache_dir=tmp_path), made_up())
+
+
+@given(place=st.integers(0, 10**6), byte=st.integers(0, 255))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_byte_of_an_index_may_be_wrong(tmp_path, place, byte):
+    """With check sums and, as an earlier version wrote it, without: then a name may be another one, the pixels may not."""
+    open_store(made_up(), cache_dir=tmp_path)
+    index = tmp_path / "abc" / "index.json"
+    sound = index.read_bytes()
+    old = json.dumps({name: value for name, value in json.loads(sound).items() if name != "crc32"}).encode()
+    for content in (sound, old):
+        content = bytearray(content)
+        content[place % len(content)] = byte
+        written_over(index, content)
+        store = open_store(made_up(), cache_dir=tmp_path)
+        for i, (_, hr, lr) in enumerate(made_up().pairs()):
+            np.testing.assert_array_equal(store.hr(i), hr)
+            np.testing.assert_array_equal(store.lr(i), lr)
+        written_over(index, sound)
+
+
+def test_a_store_of_an_earlier_version_gets_check_sums(tmp_path):
+    """The CRC-32 of the whole file, as any program computes it."""
+    open_store(made_up(), cache_dir=tmp_path)
+    index = tmp_path / "abc" / "index.json"
+    written = json.loads(index.read_text())
+    for name in ("hr.uint8", "lr.uint8"):
+        assert written["crc32"][name] == binascii.crc32((tmp_path / "abc" / name).read_bytes())
+    without = {name: value for name, value in written.items() if name != "crc32"}
+    written_over(index, json.dumps(without).encode())
+    broken = Source(key="abc", description="made up", scale=2, pairs=lambda: pytest.fail("decoded again"))
+    assert_holds(open_store(broken, cache_dir=tmp_path), made_up())
+    assert json.loads(index.read_text()) == written
+
+
+def test_an_older_shared_cache_that_cannot_be_written_is_read(tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("nothing is unwritable for root")
+    open_store(made_up(), cache_dir=tmp_path)
+    index = tmp_path / "abc" / "index.json"
+    described = {name: value for name, value in json.loads(index.read_text()).items() if name != "crc32"}
+    written_over(index, json.dumps(described).encode())
+    (tmp_path / "abc").chmod(0o555)
+    assert_holds(open_store(made_up(), cache_dir=tmp_path), made_up())
 
 
 def test_an_empty_source_and_an_unaligned_pair_are_refused(tmp_path):

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import numpy as np
@@ -48,7 +49,7 @@ def test_the_oldest_go(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000002", "step-000000010"]
 
 
-@pytest.mark.parametrize("damage", ["truncate", "flip", "remove", "seal"])
+@pytest.mark.parametrize("damage", ["truncate", "flip", "remove", "seal", "index"])
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, damage, caplog):
     first, second, other = everything(0), everything(1), everything(2)
     Checkpoints(tmp_path, first).save(1)
@@ -61,16 +62,117 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, damage, cap
         data.write_bytes(content[:100] + bytes([content[100] ^ 1]) + content[101:])
     elif damage == "remove":
         data.unlink()
+    elif damage == "index":
+        index = data.with_name("state.index")
+        index.write_bytes(index.read_bytes()[:-9] + b"something")
     else:
         (data.parent / "seal.json").unlink()
+    damaged = {path.name: path.read_bytes() for path in data.parent.iterdir()}
     assert Checkpoints(tmp_path, other).restore() == 1
     assert same(first, other)
-    assert "step-000000002: damaged" in caplog.text
+    assert "step-000000002: damaged" in caplog.text and "set aside as step-000000002.damaged" in caplog.text
+    aside = tmp_path / "step-000000002.damaged"
+    assert {path.name: path.read_bytes() for path in aside.iterdir()} == damaged
+
+
+SEALS = [
+    "[]",
+    "{}",
+    "null",
+    "3",
+    '"text"',
+    "",
+    "{",
+    '{"files": 3, "facts": {}}',
+    '{"files": {}, "facts": {}}',
+    "[" * 9999,
+]
+
+
+@pytest.mark.parametrize("seal", SEALS)
+def test_a_seal_that_still_parses_falls_back_too(tmp_path, seal):
+    best = tf.Variable(1.0)
+    checkpoints = Checkpoints(tmp_path, {"best": best})
+    checkpoints.save(1)
+    best.assign(2.0)
+    (checkpoints.save(2) / "seal.json").write_text(seal)
+    assert checkpoints.restore() == 1 and best.numpy() == 1.0
+
+
+def test_a_damaged_checkpoint_is_not_counted_and_the_saved_one_is_named(tmp_path):
+    """With --keep=1 the damaged one, which is newer, used to stay and the one just saved to go."""
+    best = tf.Variable(1.0)
+    for step in (1, 5):
+        Checkpoints(tmp_path, {"best": best}).save(step)
+    (tmp_path / "step-000000005/seal.json").write_text("[]")
+    checkpoints = Checkpoints(tmp_path, {"best": best}, keep=1)
+    assert checkpoints.restore() == 1
+    best.assign(3.0)
+    assert checkpoints.save(3) == checkpoints.newest() == tmp_path / "step-000000003"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000003", "step-000000005.damaged"]
+    other = tf.Variable(0.0)
+    assert Checkpoints(tmp_path, {"best": other}).restore() == 3 and other.numpy() == 3.0
+    (checkpoints.save(5) / "seal.json").write_text("[]")
+    with pytest.raises(UserError, match="no sound checkpoint"):
+        checkpoints.restore()
+    assert (tmp_path / "step-000000005.damaged-2").is_dir()
+
+
+def test_without_a_sound_one_it_does_not_begin_afresh_in_silence(tmp_path):
+    state = {"best": tf.Variable(1.0)}
+    Checkpoints(tmp_path, state).save(5)
+    (tmp_path / "step-000000005/seal.json").write_text("[]")
+    for _ in range(2):
+        with pytest.raises(UserError, match="step-000000005.damaged: damaged, and no sound checkpoint .*--new_run"):
+            Checkpoints(tmp_path, state).restore()
+
+
+def test_facts_come_back_and_old_seals_have_none(tmp_path):
+    state = {"best": tf.Variable(1.0)}
+    Checkpoints(tmp_path, state).save(1, validation="ten images")
+    checkpoints = Checkpoints(tmp_path, state)
+    assert checkpoints.restore() == 1 and checkpoints.facts == {"validation": "ten images"}
+    seal = tmp_path / "step-000000001/seal.json"
+    seal.write_text(json.dumps(json.loads(seal.read_text())["files"]))
+    assert checkpoints.restore() == 1 and checkpoints.facts == {}
+
+
+def test_any_damage_to_any_byte_falls_back(tmp_path):
+    """One bit of each byte of the seal and of each file, in turn: the checkpoint is used only where the seal means the same."""
+    first, second = {"best": tf.Variable(1.0)}, {"best": tf.Variable(2.0)}
+    Checkpoints(tmp_path, first).save(1, validation="a")
+    Checkpoints(tmp_path, second).save(2, validation="a")
+    folder, rng = tmp_path / "step-000000002", np.random.default_rng(0)
+    for path in sorted(folder.iterdir()):
+        content = path.read_bytes()
+        for place in range(len(content)):
+            path.write_bytes(content[:place] + bytes([content[place] ^ 1 << rng.integers(8)]) + content[place + 1 :])
+            other = {"best": tf.Variable(0.0)}
+            step = Checkpoints(tmp_path, other).restore()
+            assert (step, other["best"].numpy()) in ((1, 1.0), (2, 2.0))
+            assert step == 1 or path.name == "seal.json"
+            if step == 1:
+                (tmp_path / "step-000000002.damaged").rename(folder)
+        path.write_bytes(content)
+
+
+def test_only_its_own_files_are_removed(tmp_path):
+    (tmp_path / "big_disc").mkdir()
+    Checkpoints(tmp_path / "big_disc", {"best": tf.Variable(1.0)}).save(1)
+    for name in ("step-000000001", "step-000000002"):
+        (tmp_path / name).symlink_to(tmp_path / "big_disc/step-000000001")
+    checkpoints = Checkpoints(tmp_path, {"best": tf.Variable(1.0)}, keep=1)
+    checkpoints.save(3)
+    (tmp_path / "step-000000003/notes.txt").write_text("mine")
+    checkpoints.save(4)
+    assert len(list((tmp_path / "big_disc/step-000000001").iterdir())) == 3
+    assert (tmp_path / "step-000000001").is_symlink()
+    assert [path.name for path in (tmp_path / "step-000000003").iterdir()] == ["notes.txt"]
 
 
 def test_a_half_written_checkpoint_is_not_seen(tmp_path):
     Checkpoints(tmp_path, everything(0)).save(1)
-    shutil.copytree(tmp_path / "step-000000001", tmp_path / ".step-000000002.123")
+    shutil.copytree(tmp_path / "step-000000001", tmp_path / ".half-written-123.step-000000002")
     assert Checkpoints(tmp_path, everything(1)).restore() == 1
 
 

@@ -1,7 +1,7 @@
 """What goes wrong in a long run: sick losses, full discs, files that vanish, flags that change."""
 
 import resource
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from errors import UserError
 from losses.pixel import mae_loss
 from tests.training.test_loop import Darkness, batches
 from training.checkpoints import Checkpoints
-from training.loop import LoopOptions, Phase, run_phases
+from training.loop import LoopOptions, Phase, _fill, run_phases
 from training.monitor import Monitor
 from training.optimizers import make_optimizer, make_schedule
 from training.run_folder import RunFolder
@@ -198,16 +198,45 @@ def test_steps_of_a_phase_change_only_while_nothing_stands_on_it(tmp_path):
 
 
 def test_leftovers_of_a_killed_run_are_removed_and_nothing_else(tmp_path):
-    leftovers = [".config.txt.17", ".student.4711.weights.h5", "checkpoints/pixel/.step-000000004.12"]
-    others = [".gitignore", "notes.12", "checkpoints/pixel/step-000000002"]
+    leftovers = [".half-written-17.config.txt", ".half-written-4711.student.weights.h5"]
+    leftovers += ["checkpoints/pixel/.half-written-12.step-000000004/state.index"]
+    others = [
+        ".gitignore",
+        "notes.12",
+        "checkpoints/pixel/step-000000002",
+        ".backup.2024",
+        ".cache.7/letter",
+        "elsewhere/x",
+    ]
+    others += [".half-written-x.txt", ".half-written-17", "checkpoints/pixel/.half-written-9.step-000000004/mine.txt"]
     for name in (*leftovers, *others):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
+    (tmp_path / ".half-written-3.link").symlink_to("elsewhere")
     folder = RunFolder(tmp_path, role="student")
+    (tmp_path / "config.txt").write_text("")
     folder.open({}, fixed=set())
+    folder.begin()
     assert not [name for name in leftovers if (tmp_path / name).exists()]
-    assert all((tmp_path / name).exists() for name in others)
+    assert not (tmp_path / "checkpoints/pixel/.half-written-12.step-000000004").exists()
+    assert all((tmp_path / name).exists() for name in [*others, ".half-written-3.link/x"])
     with pytest.raises(UserError, match="another process is training there"):
         RunFolder(tmp_path, role="student").open({}, fixed=set())
     folder.close()
     RunFolder(tmp_path, role="student").open({}, fixed=set())
+
+
+def test_kept_weights_that_are_damaged_are_one_line(tmp_path):
+    """Of a phase that is under way: whatever h5py and Keras raise for it."""
+    train(tmp_path, steps=(4,))
+    kept = tmp_path / "student.phase_0.weights.h5"
+    content = kept.read_bytes()
+    rng = np.random.default_rng(0)
+    model = models.build_generator("compact_xs", depth=1, width=4)
+    for _ in range(60):
+        damaged = bytearray(content)
+        for place in rng.integers(0, len(content), 40):
+            damaged[place] = rng.integers(256)
+        kept.write_bytes(damaged)
+        with suppress(UserError):
+            _fill(model, kept)

@@ -145,3 +145,41 @@ def test_a_second_signal_exits_at_once(teacher, tmp_path):
     assert process.wait(timeout=60) == 143
     assert [path.name for path in run.glob("checkpoints/pixel/step-*")] == ["step-000000000"]
     assert "saved" not in (tmp_path / "log.txt").read_text()
+
+
+def files_of(run):
+    return {
+        path.relative_to(run): path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != ".lock"
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_a_new_run_that_is_stopped_while_images_are_decoded_leaves_the_old_one(tmp_path, number):
+    """The old run lies where it lay, to the byte, and the same command without --new_run finds it finished."""
+    run, cache = tmp_path / "runs/student", tmp_path / "cache"
+    command = ["train_student.py", *STUDENT, *SMALL, "--steps=4", "--adversarial_steps=0", f"--run_dir={run}"]
+    cached = [*command, f"--cache_dir={tmp_path}/old_cache"]
+    run_through(tmp_path, cached)
+    before = files_of(run)
+    process = start(tmp_path, [*command, "--new_run", "--degradation=real", f"--cache_dir={cache}"])
+    while not list(cache.glob(".building-*/*.uint8")):
+        assert process.poll() is None, (tmp_path / "log.txt").read_text()
+        time.sleep(0.01)
+    process.send_signal(number)
+    status = process.wait(timeout=120)
+    assert status == (-9 if number == signal.SIGKILL else 128 + number), (tmp_path / "log.txt").read_text()
+    assert files_of(run) == before
+    assert [path.name for path in run.parent.iterdir()] == ["student"]
+    assert number == signal.SIGKILL or not list(cache.glob("*"))
+    run_through(tmp_path, [*cached, "--keep=2"])
+    assert f"{run}: finished; nothing trained; --steps or --new_run" in (tmp_path / "log.txt").read_text()
+    assert {name for name, content in files_of(run).items() if before.get(name) != content} <= {
+        name for name in files_of(run) if "logs" in name.parts
+    }
+    run_through(tmp_path, [*cached, "--steps=6", "--keep=2"])
+    config, report = (run / "config.txt").read_text(), json.loads((run / "report.json").read_text())
+    assert "--steps=6\n" in config and "# from pixel step 5 on (" in config
+    assert "--keep was 3, is 2, --steps was 4, is 6" in config
+    assert report["history"] == [line[2:] for line in config.splitlines() if line.startswith("# ")]
+    assert [phase["steps"] for phase in report["earlier"][0]["phases"] + report["phases"]] == [4, 6]

@@ -31,14 +31,19 @@ def batches(start):
 class Darkness:
     """Ranks a network by how dark its picture of mid-grey is: a number that training towards half brightness moves."""
 
+    def __init__(self, *, brighter_by=0.0):
+        """brighter_by: subtracted from the number; another one is another validation set."""
+        self.offset, self.identity = brighter_by, f"mid-grey, brighter by {brighter_by}"
+
     def metrics(self, model):
-        return {"darkness": 1 - float(np.mean(model(np.full((1, 4, 4, 3), 0.5, np.float32), training=False)))}
+        mean = float(np.mean(model(np.full((1, 4, 4, 3), 0.5, np.float32), training=False)))
+        return {"darkness": 1 - mean - self.offset}
 
     def pictures(self, model):
         return {"grey": model(np.full((1, 4, 4, 3), 0.5, np.float32), training=False)}
 
 
-def train(path, *, steps=(8,), stop=None, learning_rate=1e-2, keep="best"):
+def train(path, *, steps=(8,), stop=None, learning_rate=1e-2, keep="best", validator=None):
     """Train phases of that many steps; `stop` ends the batches of a run early, as a kill would."""
     tf.keras.utils.set_random_seed(3)
     model = models.build_generator("compact_xs", depth=1, width=4)
@@ -52,7 +57,12 @@ def train(path, *, steps=(8,), stop=None, learning_rate=1e-2, keep="best"):
     limited = batches if stop is None else lambda start: batches(start).take(stop - start)
     options = LoopOptions(checkpoint_every=3, validate_every=4, log_every=2, average_decay=0.9)
     summaries = run_phases(
-        phases, folder=folder, batches=limited, validator=Darkness(), save_weights=models.save_weights, options=options
+        phases,
+        folder=folder,
+        batches=limited,
+        validator=validator or Darkness(),
+        save_weights=models.save_weights,
+        options=options,
     )
     return folder, summaries
 
@@ -108,6 +118,33 @@ def test_best_keeps_the_best_and_last_the_last(tmp_path):
     assert summaries[0]["metrics"] == pytest.approx(models.read_facts(folder.weights)["metrics"])
     folder, _ = train(tmp_path / "last", learning_rate=-1e-3, keep="last")
     assert models.read_facts(folder.weights)["step"] == 8
+
+
+def test_best_is_measured_again_where_validation_has_changed(tmp_path, caplog):
+    """On the first set every network is darker by 5, so no later one would ever beat what was kept before the change."""
+    caplog.set_level("INFO")
+    with pytest.raises(StopIteration):
+        train(tmp_path, stop=5, learning_rate=1e-3, validator=Darkness(brighter_by=-5.0))
+    assert models.read_facts(tmp_path / "student.weights.h5")["step"] == 4
+    folder, summaries = train(tmp_path, learning_rate=1e-3)
+    facts = models.read_facts(folder.weights)
+    assert facts["step"] == 8 and facts["validation"] == "mid-grey, brighter by 0.0"
+    assert summaries[0]["metrics"] == facts["metrics"] and facts["metrics"]["darkness"] < 1
+    assert summaries[0]["validation"] == "mid-grey, brighter by 0.0"
+    said = "validation has changed (was: mid-grey, brighter by -5.0; is: mid-grey, brighter by 0.0)"
+    assert said in caplog.text
+
+
+def test_what_was_kept_stays_where_it_is_best_on_the_new_set_too(tmp_path):
+    """And the moving average goes on from where it was: but for the curves, as if nothing had been measured."""
+    whole, _ = train(tmp_path / "whole", learning_rate=-1e-3)
+    with pytest.raises(StopIteration):
+        train(tmp_path / "changed", stop=5, learning_rate=-1e-3, validator=Darkness(brighter_by=5.0))
+    folder, summaries = train(tmp_path / "changed", learning_rate=-1e-3)
+    assert models.read_facts(folder.weights)["step"] == 0
+    assert summaries[0]["metrics"] == pytest.approx(models.read_facts(whole.weights)["metrics"])
+    for a, b in zip(weights(whole.last_weights), weights(folder.last_weights), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_tensorboard_gets_losses_rates_metrics_throughput_and_pictures(tmp_path):
