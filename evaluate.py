@@ -1,6 +1,6 @@
 """Compare models side by side: quality, size and speed.
 
-Without flags: bicubic, the teacher of runs/teacher, the newest student under runs/ and its TFLite file, on the validation pictures that the
+Without flags: bicubic, the teacher of runs/teacher, the newest student under runs/ and its TFLite file, on the validation images that the
 student's run kept aside. Writes tables (report.json, .md, .csv, pictures.csv), a chart of quality against latency and comparison.png, a
 labelled sheet of crops, into --output. docs/evaluation.md explains every figure.
 
@@ -9,35 +9,27 @@ labelled sheet of crops, into --output. docs/evaluation.md explains every figure
   --min_psnr, --max_drop, --max_ms_ratio    gates: exit status 3 when one is missed; 1 when something could not be measured
 """
 
-from absl import flags
-
 from cli import app
-from cli.evaluation_flags import define_evaluation
-
-FLAGS = flags.FLAGS
-
-define_evaluation()
-FLAGS.set_gnu_getopt()  # flags may follow the runs of --ledger
+from errors import UserError
+from settings.evaluation import Evaluate
 
 
-def main(words):
-    """Choose the table that the flags ask for. Returns the exit status."""
-    from errors import UserError
+def main(settings: Evaluate, words: list[str]) -> int:
+    """Make the table that the settings ask for. words: more runs for --ledger. Returns the exit status."""
+    if settings.tables.ledger:
+        from evaluation.ledger import write_ledger  # TensorFlow takes seconds to import: a typo need not wait for it
 
-    if words and not FLAGS.ledger:
+        return write_ledger(settings, [*settings.tables.ledger, *words])
+    if words:
         raise UserError(f"{words[0]!r} is no flag; flags begin with --")
-    if FLAGS.ledger:
-        from cli.ledger import write_ledger
+    if settings.tables.interpolate:
+        from evaluation.sweep import sweep
 
-        return write_ledger([*FLAGS.ledger, *words])
-    if FLAGS.interpolate:
-        from cli.interpolation import sweep
+        return sweep(settings)
+    from evaluation.comparison import compare
 
-        return sweep()
-    from cli.evaluation import compare
-
-    return compare()
+    return compare(settings)
 
 
 if __name__ == "__main__":
-    app.run(main, description=__doc__, operands=True)
+    app.run(main, Evaluate(), description=__doc__, operands=True)

@@ -2,8 +2,9 @@
 
 import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import weights
 from errors import UserError
@@ -17,6 +18,17 @@ REPORT = "report.json"
 SUFFIX = ".weights.h5"
 LAST = f"last{SUFFIX}"
 ROLES = ("student", "teacher")
+EXPORTED = "student.tflite"
+RESULTS = tuple(f"{role}{SUFFIX}" for role in ROLES)
+BICUBIC = "bicubic"
+_KINDS = {".tflite": "tflite", ".keras": "keras", SUFFIX: "weights"}
+
+
+class Found(NamedTuple):
+    """What a word stands for. kind: "weights", "keras", "tflite" or "saved_model", a network; "images", a folder of them; "bicubic"."""
+
+    kind: str
+    path: Path
 
 # What the records of a run hold, see `records`.
 _SUMMARY = {"phase": str, "steps": int, "seconds": float, "metrics": {str: float}}
@@ -66,6 +78,40 @@ def is_run(path: str | Path) -> bool:
     return (Path(path) / CONFIG).is_file() or any(Path(path).glob(f"*{SUFFIX}"))
 
 
+def look_up(word: str | Path, *, fastest: bool = False, engine: str = "auto") -> Found:
+    """What a word of --models or --model stands for.
+
+    A shipped network (compact_s, compact_s.int8) stands for its .tflite file, or else its weights. A run folder stands for its
+    trained weights; with `fastest` for its student.tflite before them. engine: "tflite" or "keras" takes that kind of network only.
+    A folder that holds no network is one of images. Raises UserError for what is none of these.
+    """
+    if str(word) == BICUBIC:
+        return Found(BICUBIC, Path(word))
+    path = Path(word)
+    if not path.exists():
+        path = weights.network_file(str(word), kind=engine) or path
+    if path.is_dir():
+        wanted = (EXPORTED, *RESULTS) if fastest else RESULTS
+        names = [name for name in wanted if engine == "auto" or (name == EXPORTED) == (engine == "tflite")]
+        found = _first(path, names)
+        if found is None and (path / "saved_model.pb").is_file():
+            return Found("saved_model", path)
+        if found is None and (fastest or is_run(path)):
+            raise _lacks(path, names)
+        if found is None:
+            return Found("images", path)
+        path = found
+    if not path.exists():
+        raise _no_such(word)
+    kind = next((kind for suffix, kind in _KINDS.items() if path.name.endswith(suffix)), None)
+    if kind is None:
+        raise UserError(f"{path}: not a network; give a .tflite, .weights.h5 or .keras file, or a run folder")
+    if engine != "auto" and (kind == "tflite") != (engine == "tflite"):
+        remedy = "make one with export_tflite.py" if engine == "tflite" else "give its .weights.h5 file"
+        raise UserError(f"{path}: not for --engine={engine}; {remedy}, or leave --engine=auto")
+    return Found(kind, path)
+
+
 def find_weights(path: str | Path, *, phase: str | None = None) -> Path:
     """The weight file that `path` means: itself; of a run folder its result, or that of one phase; of a shipped network its weights.
 
@@ -75,23 +121,30 @@ def find_weights(path: str | Path, *, phase: str | None = None) -> Path:
     if path.is_file():
         return path
     if not path.exists():
-        return _shipped(str(path), phase)
+        both = weights.fidelity_and_perceptual(path) if phase else None
+        found = both[phase == "adversarial"] if both else weights.keras_file(str(path))
+        if found is None:
+            raise _no_such(path)
+        return found
     names = [result_name(role, phase) for role in ROLES]
-    for name in names:
-        if (path / name).is_file():
-            return path / name
-    raise UserError(
-        f"{path}: holds neither {names[0]} nor {names[1]}; a finished or running training leaves them there"
-    )
+    found = _first(path, names)
+    if found is None:
+        raise _lacks(path, names)
+    return found
 
 
-def _shipped(name: str, phase: str | None) -> Path:
-    both = weights.fidelity_and_perceptual(name) if phase else None
-    path = both[phase == "adversarial"] if both else weights.keras_file(name)
-    if path is None:
-        listed = f", nor a shipped network ({', '.join(weights.names())})" if weights.names() else ""
-        raise UserError(f"{name}: no such weight file or run folder{listed}")
-    return path
+def _first(folder: Path, names: Iterable[str]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _lacks(folder: Path, names: list[str]) -> UserError:
+    listed = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return UserError(f"{folder}: a folder without {listed}; a finished or running training leaves its weights there")
+
+
+def _no_such(word: str | Path) -> UserError:
+    listed = f", or a shipped network: {', '.join(weights.names())}" if weights.names() else ""
+    return UserError(f"{word}: no such file or folder; give a network's file, a run folder{listed}")
 
 
 def find_teacher(path: str | Path, *, phase: str) -> Path:

@@ -1,13 +1,20 @@
-"""Models against benchmarks: every picture once, every model on it, one broken model not stopping the others."""
+"""Models against benchmarks: every image once, every model on it, one broken model not stopping the others."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
 from errors import UserError
-from evaluation.metrics import SSIM_WINDOW, color_shift, lr_psnr, psnr, ssim
-from evaluation.results import BenchmarkScore, Evaluation, ModelResult, PictureScore
+from evaluation.candidates import Candidate
+from evaluation.lpips import LPIPS
+from evaluation.metrics import GRID_PLACE, SSIM_WINDOW, color_shift, grid, lr_psnr, psnr, ssim
+from evaluation.pairs import Pair
+from evaluation.results import BenchmarkScore, Evaluation, ModelResult, PictureScore, leave_out_exact
 from inference.upscaler import Upscaler
+from settings.evaluation import Evaluate
 
 FLAT_COLOURS = {"white": 255, "grey": 128, "black": 0}
 _FLAT_SIZE = 48  # LR pixels per side: larger than twice the receptive field of any student, so that it has an inside
@@ -16,20 +23,43 @@ _FLAT_SIZE = 48  # LR pixels per side: larger than twice the receptive field of 
 _MODEL_ERRORS = (UserError, MemoryError, tf.errors.OpError)
 
 
-def evaluate_models(models, benchmarks, *, scale=4, border=None, channel="y", lpips=None, watch=None):
-    """Measure every model on every picture of every benchmark.
+def protocol(settings: Evaluate) -> dict[str, Any]:
+    """How the settings say that quality is measured: keyword arguments of evaluate_models. Raises UserError for tiles that do not fit the scale."""
+    asked, scale = settings.measures, settings.pictures.scale
+    if asked.tiles and asked.tiles % scale:
+        raise UserError(f"--tiles={asked.tiles}: has to be a multiple of --scale={scale}")
+    lpips = LPIPS(asked.lpips_weights) if asked.lpips_weights else None
+    return {"scale": scale, "lpips": lpips} | {
+        name: getattr(asked, name) for name in ("border", "channel", "rgb", "tiles")
+    }
 
-    models: dict name -> Candidate, in the order of the table. benchmarks: dict name -> iterable of Pair (see
-    pairs.load_pairs); what does not say by an attribute `degradation` how its LR pictures were made counts as MATLAB's bicubic.
-    border: pixels not measured at every side, `scale` when None. channel: one of metrics.CHANNELS. lpips: an
-    evaluation.lpips.LPIPS, or None. watch: called as `watch(benchmark, pair, {model: sr})` with every picture's results.
 
-    Each engine gets the LR picture as the user's own would be given to it (tiled where large), and its output is
-    rounded to 8 bits. A model that fails is dropped, a benchmark with an unreadable picture as well;
-    both are named in `failures` and the rest goes on. Returns an `Evaluation`.
+def evaluate_models(
+    models: dict[str, Candidate],
+    benchmarks: dict[str, Iterable[Pair]],
+    *,
+    scale: int = 4,
+    border: int | None = None,
+    channel: str = "y",
+    lpips: Callable[[np.ndarray, np.ndarray], float] | None = None,
+    rgb: bool = False,
+    tiles: int | None = None,
+    watch: Callable[[str, Pair, dict[str, np.ndarray]], None] | None = None,
+) -> Evaluation:
+    """Measure every model on every image of every benchmark.
+
+    models: in the order of the table. benchmarks: see evaluation.pairs; what does not say by an attribute `degradation` how its LR images were
+    made counts as MATLAB's bicubic. border: pixels not measured at every side, `scale` when None. channel: one of CHANNELS. lpips: an
+    evaluation.lpips.LPIPS, or None. rgb: also measure PSNR on RGB and the grid. tiles: stated in the result, and nothing else; the benchmarks
+    are cut already. watch: called as `watch(benchmark, pair, {model: sr})` with every image's results.
+
+    Each engine gets the LR image as the user's own would be given to it (tiled where large), and its output is
+    rounded to 8 bits. A model that fails is dropped, a benchmark with an unreadable image as well;
+    both are named in `failures` and the rest goes on. Images on which a model is exact are left out of the means.
     """
     border = scale if border is None else border
     evaluation = Evaluation(scale, border, channel, {name: ModelResult(model) for name, model in models.items()})
+    evaluation.rgb, evaluation.tiles = rgb, tiles
     kinds = {getattr(pairs, "degradation", f"MATLAB bicubic x{scale}"): None for pairs in benchmarks.values()}
     evaluation.degradation = " and ".join(kinds)
     upscalers = {}
@@ -43,13 +73,16 @@ def evaluate_models(models, benchmarks, *, scale=4, border=None, channel="y", lp
             _drop(evaluation, name, f"upscales by {model.engine.scale}, and is compared at {scale}")
     for benchmark, pairs in benchmarks.items():
         _evaluate_benchmark(evaluation, upscalers, benchmark, pairs, lpips, watch)
+        leave_out_exact(
+            result.benchmarks[benchmark] for result in evaluation.sound.values() if benchmark in result.benchmarks
+        )
     return evaluation
 
 
-def flat_errors(upscaler):
-    """{"white", "grey", "black"}: the largest difference from the colour in what a picture of it becomes, borders included, of 255.
+def flat_errors(upscaler: Upscaler) -> dict[str, int]:
+    """{"white", "grey", "black"}: the largest difference from the colour in what an image of it becomes, borders included, of 255.
 
-    upscaler: called as `upscale(picture)`, uint8 to uint8.
+    upscaler: called as `upscale(image)`, uint8 to uint8.
     """
     errors = {}
     for colour, value in FLAT_COLOURS.items():
@@ -69,13 +102,13 @@ class _Runner:
 
 
 class _Reader:
-    """A ready-made picture as the result for a pair."""
+    """A ready-made image as the result for a pair."""
 
     def __init__(self, pictures):
         self._pictures = pictures
 
     def result(self, benchmark, pair):
-        return self._pictures.read(benchmark, pair.name)
+        return pair.part_of(self._pictures.read(benchmark, pair.whole or pair.name))
 
 
 def _measure_flat(evaluation, name, upscalers):
@@ -91,7 +124,7 @@ def _evaluate_benchmark(evaluation, upscalers, benchmark, pairs, lpips, watch):
     measured = False
     try:
         for pair in pairs:
-            _check_measurable(pair, evaluation.border)
+            _check_measurable(pair, evaluation)
             results = {}
             for name in list(upscalers):
                 try:
@@ -116,10 +149,13 @@ def _evaluate_benchmark(evaluation, upscalers, benchmark, pairs, lpips, watch):
         evaluation.models[name].benchmarks[benchmark] = scores[name]
 
 
-def _check_measurable(pair, border):
-    if min(pair.hr.shape[:2]) - 2 * border < SSIM_WINDOW:
+def _check_measurable(pair, protocol):
+    least = SSIM_WINDOW + 2 * protocol.border
+    if protocol.rgb:
+        least = max(least, GRID_PLACE * protocol.scale)
+    if min(pair.hr.shape[:2]) < least:
         size = f"{pair.hr.shape[1]}x{pair.hr.shape[0]}"
-        raise UserError(f"{pair.name}: {size} leaves too little to measure inside a border of {border}")
+        raise UserError(f"{pair.name}: {size} leaves too little to measure inside a border of {protocol.border}")
 
 
 def _score(sr, pair, protocol, lpips):
@@ -131,6 +167,8 @@ def _score(sr, pair, protocol, lpips):
         color_shift(pair.hr, sr).tolist(),
         lr_psnr(pair.lr, sr),
         lpips(pair.hr, sr) if lpips else None,
+        psnr(pair.hr, sr, border=protocol.border, channel="rgb") if protocol.rgb else None,
+        grid(pair.hr, sr, scale=protocol.scale) if protocol.rgb else None,
     )
 
 

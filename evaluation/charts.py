@@ -1,8 +1,11 @@
 """Charts with matplotlib, without a screen: quality against latency, and a sweep of network interpolation."""
 
 import itertools
+import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib import rc_context, ticker
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -11,13 +14,14 @@ from matplotlib.transforms import Bbox
 
 from errors import UserError
 from evaluation.report import latency_line, protocol_line
+from evaluation.results import BenchmarkScore, Evaluation
 
 _INK, _FAINT, _FRONT, _POINT = "#18181b", "#71717a", "#e11d48", "#2563eb"
 _OFFSETS = sorted((direction * points for points in range(10, 130, 10) for direction in (1, -1)), key=abs)
 _HALO = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}  # keeps a name legible across a line
 
 
-def pareto_front(points):
+def pareto_front(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
     """The points that no other beats in both: fastest first. points: (milliseconds, quality); higher quality is better."""
     front = []
     for latency, quality in sorted(points, key=lambda point: (point[0], -point[1])):
@@ -26,7 +30,7 @@ def pareto_front(points):
     return front
 
 
-def write_scatter(stem, evaluation):
+def write_scatter(stem: str | Path, evaluation: Evaluation) -> list[Path]:
     """Draw PSNR against latency, a panel for each benchmark, as STEM.png and STEM.svg. Returns the paths, [] when nothing was timed.
 
     Raises UserError when a file cannot be written.
@@ -35,7 +39,7 @@ def write_scatter(stem, evaluation):
         benchmark: {
             name: (result.latency.median_ms, result.benchmarks[benchmark].psnr)
             for name, result in evaluation.sound.items()
-            if result.latency and benchmark in result.benchmarks
+            if result.latency and benchmark in result.benchmarks and math.isfinite(result.benchmarks[benchmark].psnr)
         }
         for benchmark in evaluation.benchmarks
     }
@@ -49,24 +53,36 @@ def write_scatter(stem, evaluation):
     return save_figure(figure, stem)
 
 
-def write_sweep(stem, rows, *, benchmarks, measure, protocol):
+def write_sweep(
+    stem: str | Path,
+    rows: Sequence[tuple[float, dict[str, BenchmarkScore]]],
+    *,
+    benchmarks: Sequence[str],
+    measure: str,
+    protocol: str,
+) -> list[Path]:
     """Draw PSNR against `measure` ("lpips" or "ssim") along a sweep of alpha, a panel for each benchmark. Returns the paths.
 
-    rows: list of (alpha, {benchmark: BenchmarkScore}). Raises UserError when a file cannot be written.
+    rows: (alpha, {benchmark: score}). Raises UserError when a file cannot be written.
     """
     figure, axes = _figure(len(benchmarks))
     label = {"lpips": "LPIPS (to the left is better)", "ssim": "SSIM (to the right is better)"}[measure]
     for axis, benchmark in zip(axes, benchmarks, strict=True):
-        points = [(getattr(scores[benchmark], measure), scores[benchmark].psnr) for _, scores in rows]
-        axis.plot(*zip(*points, strict=True), "-o", color=_POINT, markersize=4, linewidth=1)
-        for (alpha, _), point in zip(rows, points, strict=True):
+        points = {
+            alpha: (getattr(scores[benchmark], measure), scores[benchmark].psnr)
+            for alpha, scores in rows
+            if math.isfinite(scores[benchmark].psnr)
+        }
+        x, y = np.array(list(points.values())).reshape(-1, 2).T
+        axis.plot(x, y, "-o", color=_POINT, markersize=4, linewidth=1)
+        for alpha, point in points.items():
             axis.annotate(f"{alpha:g}", point, xytext=(4, 4), textcoords="offset points", fontsize=8, bbox=_HALO)
         _style(axis, title=f"{benchmark}, alpha beside each point", x_label=label, show_y=axis is axes[0])
     figure.text(0.01, 0.01, protocol, color=_FAINT, fontsize=7)
     return save_figure(figure, stem)
 
 
-def save_figure(figure, stem):
+def save_figure(figure: Figure, stem: str | Path) -> list[Path]:
     """Write STEM.png and STEM.svg; returns the paths. Raises UserError when a file cannot be written."""
     paths = [Path(f"{stem}.{suffix}") for suffix in ("png", "svg")]
     for path in paths:

@@ -1,6 +1,6 @@
-"""PSNR, SSIM, LR-PSNR and colour shift, by the protocol of the super-resolution literature.
+"""PSNR, SSIM, LR-PSNR, colour shift and grid, by the protocol of the super-resolution literature.
 
-Pictures are uint8, (H, W, 3) RGB. The measures are taken on the luma of BT.601 in studio range (16 to 235), after a border
+Images are uint8, (H, W, 3) RGB. The measures are taken on the luma of BT.601 in studio range (16 to 235), after a border
 has been cut off. The literature knows two kinds of it: not rounded ("y", what today's toolboxes and MATLAB's `rgb2ycbcr` of a
 floating-point picture give), and rounded to 8 bits ("y8", what MATLAB gives for a uint8 picture). They differ by about 0.01 dB.
 
@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from data.bicubic import downscale
 from errors import UserError
+from settings.evaluation import CHANNELS
 
 # rgb2ycbcr, for R, G, B in [0, 1]. Source: ITU-R BT.601; MATLAB's documentation of rgb2ycbcr.
 _Y_WEIGHTS = np.array([65.481, 128.553, 24.966])
@@ -29,11 +30,11 @@ _C2 = (0.03 * 255) ** 2
 
 _STRIP_ROWS = 256
 
-CHANNELS = ("y", "y8", "rgb")
+GRID_PLACE = 6  # LR pixels along the side of a place, an even number; as in losses/grid.py, which says why
 
 
-def rgb_to_y(image):
-    """Luma of an RGB picture: 16 + 65.481 R + 128.553 G + 24.966 B, with R, G, B in [0, 1].
+def rgb_to_y(image: np.ndarray) -> np.ndarray:
+    """Luma of an RGB image: 16 + 65.481 R + 128.553 G + 24.966 B, with R, G, B in [0, 1].
 
     image (..., 3), uint8 or float in [0, 1]. Returns (...) float64 in [16, 235], not rounded.
     """
@@ -43,8 +44,8 @@ def rgb_to_y(image):
     return image.astype(np.float64) @ _Y_WEIGHTS + _Y_OFFSET
 
 
-def psnr(hr, sr, *, border, channel="y"):
-    """Peak signal-to-noise ratio in dB, peak 255; infinite for equal pictures.
+def psnr(hr: np.ndarray, sr: np.ndarray, *, border: int, channel: str = "y") -> float:
+    """Peak signal-to-noise ratio in dB, peak 255; infinite for equal images.
 
     hr, sr (H, W, 3) uint8. border: pixels cut off at every side. channel: one of CHANNELS; "rgb" is the error over all
     three at once. Raises UserError when the sizes differ or the border leaves nothing, ValueError for an unknown channel.
@@ -57,7 +58,7 @@ def psnr(hr, sr, *, border, channel="y"):
     return math.inf if total == 0 else 10 * math.log10(255.0**2 * count / total)
 
 
-def ssim(hr, sr, *, border, channel="y"):
+def ssim(hr: np.ndarray, sr: np.ndarray, *, border: int, channel: str = "y") -> float:
     """Structural similarity of Wang et al., at most 1: Gaussian 11x11, sigma 1.5, K1 0.01, K2 0.03, range 255, 'valid'.
 
     Arguments and errors as for `psnr`; also a UserError when less than 11x11 pixels remain. "rgb" is the mean of the
@@ -71,7 +72,7 @@ def ssim(hr, sr, *, border, channel="y"):
     return total / count
 
 
-def lr_psnr(lr, sr):
+def lr_psnr(lr: np.ndarray, sr: np.ndarray) -> float:
     """How faithful sr is to its input: PSNR in dB, on RGB without a border, of sr brought down again against lr.
 
     lr (h, w, 3), sr (s*h, s*w, 3), uint8; brought down by MATLAB's bicubic. Infinite where every pixel is met. Source: the measure of the
@@ -85,7 +86,7 @@ def lr_psnr(lr, sr):
     return psnr(lr, downscale(sr, scale), border=0, channel="rgb")
 
 
-def color_shift(hr, sr):
+def color_shift(hr: np.ndarray, sr: np.ndarray) -> np.ndarray:
     """Mean of sr - hr for R, G and B, in 8-bit steps (units of 1/255). hr, sr (H, W, 3) uint8 -> (3,) float64.
 
     (1, 1, 1) is a result too bright by one step throughout; (0, 0, -2) is one too yellow. Raises UserError when
@@ -95,6 +96,27 @@ def color_shift(hr, sr):
     # Rows first, in whole numbers: numpy adds those up many times faster than it takes a mean over two axes.
     sums = [picture.sum(axis=0, dtype=np.uint32).sum(axis=0, dtype=np.int64) for picture in (sr, hr)]
     return (sums[0] - sums[1]) / (hr.shape[0] * hr.shape[1])
+
+
+def grid(hr: np.ndarray, sr: np.ndarray, *, scale: int) -> float:
+    """How strongly sr - hr repeats itself from one LR pixel to the next, in 8-bit levels (units of 1/255); 0 where it does not.
+
+    hr, sr (H, W, 3) uint8, no border. The mean error of each of the scale² sub-pixels over a place of 6×6 LR pixels, less their mean, is the pattern
+    of the place; the measure is the mean over places, which overlap by half, of the pattern's root mean square: losses.grid on 8-bit images.
+    Raises UserError when sizes differ or there is no room for a place.
+    """
+    _check_sizes(hr, sr)
+    block = GRID_PLACE // 2
+    rows, columns = (side // (block * scale) for side in hr.shape[:2])
+    if min(rows, columns) < 2:
+        raise UserError(
+            f"a picture of {hr.shape[1]}x{hr.shape[0]} is too small to measure its grid: it takes {GRID_PLACE * scale} pixels a side"
+        )
+    error = np.subtract(sr, hr, dtype=np.int16)[: rows * block * scale, : columns * block * scale]
+    error = error.reshape(rows, block, scale, columns, block, scale, 3).sum(axis=(1, 4), dtype=np.int64)
+    places = (error[:-1, :, :-1] + error[1:, :, :-1] + error[:-1, :, 1:] + error[1:, :, 1:]) / GRID_PLACE**2
+    pattern = places - places.mean(axis=(1, 3), keepdims=True)
+    return float(np.sqrt(np.square(pattern).mean(axis=(1, 3, 4))).mean())
 
 
 def _strips(hr, sr, *, border, channel, overlap):

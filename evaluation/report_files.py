@@ -1,19 +1,25 @@
-"""An `Evaluation` as files: report.json with everything, report.md, report.csv (a row a model), pictures.csv (a row a figure)."""
+"""Results as files. Of an `Evaluation`: report.json with everything, report.md, report.csv (a row a model), pictures.csv (a row a figure)."""
 
 import csv
 import io
 import json
 import math
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from errors import UserError
-from evaluation.report import latency_line, markdown_table, protocol_line
+from evaluation.report import Table, aligned_lines, latency_line, markdown_lines, markdown_table, protocol_line
+from evaluation.results import Evaluation
+from runs import commit
 
-_FIGURES = ("psnr", "ssim", "lpips", "lr_psnr")
 
-
-def as_dict(evaluation):
-    """Give all that was measured as JSON can hold it. An infinite PSNR (equal pictures) becomes null."""
+def as_dict(evaluation: Evaluation) -> dict[str, Any]:
+    """Give all that was measured as JSON can hold it. An infinite PSNR (equal images) becomes null."""
+    asked = {"tiles": evaluation.tiles, "left_out": evaluation.left_out}
     return {
         "protocol": protocol_line(evaluation),
         "latency_protocol": latency_line(evaluation),
@@ -23,13 +29,13 @@ def as_dict(evaluation):
         "baseline": evaluation.baseline,
         "models": {name: _model_dict(evaluation, name) for name in evaluation.models},
         "failures": list(evaluation.failures),
-    }
+    } | {key: value for key, value in asked.items() if value}
 
 
-def write_report(folder, evaluation, **more):
+def write_report(folder: str | Path, evaluation: Evaluation, **more: Any) -> list[Path]:
     """Write report.json, report.md, report.csv and pictures.csv into `folder`, which is made.
 
-    more: what else report.json should say (command, commit...). Returns the paths. Raises UserError when a file cannot be written.
+    more: what else report.json should say (see `origin`). Returns the paths. Raises UserError when a file cannot be written.
     """
     folder = Path(folder)
     contents = {
@@ -41,7 +47,45 @@ def write_report(folder, evaluation, **more):
     return [write_text(folder / name, text) for name, text in contents.items()]
 
 
-def write_text(path, text):
+def write_table(
+    stem: Path, table: Table, *, notes: Sequence[str], rows: list[dict[str, Any]], **more: Any
+) -> list[Path]:
+    """Print a table with its notes and write it as STEM.md, STEM.csv (of `rows`) and STEM.json (of `more`, which says the rows too).
+
+    Returns the paths. Raises UserError when a file cannot be written.
+    """
+    print("\n".join([*aligned_lines(*table), "", *notes]))
+    markdown = [*markdown_lines(*table), "", *(f"{note}  " for note in notes)]
+    return [
+        write_text(stem.with_suffix(".md"), "\n".join(markdown) + "\n"),
+        write_text(stem.with_suffix(".csv"), csv_text(rows)),
+        write_text(stem.with_suffix(".json"), json.dumps(more | origin(), indent=2) + "\n"),
+    ]
+
+
+def origin() -> dict[str, str | None]:
+    """The command that runs and the commit of its source, for a report."""
+    return {"command": " ".join(sys.argv), "commit": commit()}
+
+
+def check_writable(folder: str | Path) -> None:
+    """Raise UserError where no file can be made in `folder`: before the work, not after it. Leaves nothing behind."""
+    folder = Path(folder)
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"--output={folder}: cannot be written: {reason}; choose another folder") from error
+    finally:
+        for path in missing:
+            with suppress(OSError):
+                path.rmdir()
+
+
+def write_text(path: str | Path, text: str) -> Path:
     """Write a text file, making its folder; returns the path. Raises UserError when it cannot be written."""
     path = Path(path)
     try:
@@ -52,7 +96,7 @@ def write_text(path, text):
     return path
 
 
-def csv_text(rows):
+def csv_text(rows: Iterable[dict[str, Any]]) -> str:
     """Dicts with the same keys as CSV, keys first; None becomes an empty cell."""
     rows = list(rows)
     file = io.StringIO()
@@ -63,7 +107,7 @@ def csv_text(rows):
     return file.getvalue()
 
 
-def finite(value):
+def finite(value: float | None) -> float | None:
     """The value, or None for None and for what JSON cannot hold."""
     return value if value is not None and math.isfinite(value) else None
 
@@ -71,6 +115,10 @@ def finite(value):
 def _model_dict(evaluation, name):
     result = evaluation.models[name]
     model, latency = result.candidate, result.latency
+    differences = {
+        benchmark: {measure: found._asdict() for measure, found in measures.items()}
+        for benchmark, measures in evaluation.differences(name).items()
+    }
     return {
         "path": None if model.path is None else str(model.path),
         "parameters": model.parameters,
@@ -81,20 +129,28 @@ def _model_dict(evaluation, name):
         "latency": dict(vars(latency)) if latency else None,
         "ratios": evaluation.ratios(name),
         "flat_errors": result.flat_errors,
-        "benchmarks": {benchmark: _score_dict(score) for benchmark, score in result.benchmarks.items()},
-    }
+        "benchmarks": {benchmark: _score_dict(evaluation, score) for benchmark, score in result.benchmarks.items()},
+    } | ({"differences": differences} if differences else {})
 
 
-def _score_dict(score):
-    pictures = [{**vars(picture), **_figures(picture)} for picture in score.pictures]
-    return {**_figures(score), "color_shift": score.color_shift, "pictures": pictures}
+def _score_dict(evaluation, score):
+    kept = {"picture", "color_shift", *evaluation.figures}
+    pictures = [
+        {key: value for key, value in vars(picture).items() if key in kept} | _figures(evaluation, picture)
+        for picture in score.pictures
+    ]
+    return {**_figures(evaluation, score), "color_shift": score.color_shift, "pictures": pictures}
 
 
-def _figures(score):
-    return {key: finite(getattr(score, key)) for key in _FIGURES}
+def _figures(evaluation, score):
+    return {key: finite(getattr(score, key)) for key in evaluation.figures}
 
 
-def _model_rows(evaluation):
+def _model_rows(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
+    differences = {name: evaluation.differences(name) for name in evaluation.models}
+    compared = dict.fromkeys(
+        (benchmark, measure) for found in differences.values() for benchmark in found for measure in found[benchmark]
+    )
     for name, result in evaluation.models.items():
         row = {"model": name, "path": result.candidate.path, **evaluation.costs(name)}
         row["p90_ms"] = result.latency.p90_ms if result.latency else None
@@ -102,10 +158,14 @@ def _model_rows(evaluation):
             row |= {f"{key}_ratio": value for key, value in evaluation.ratios(name).items()}
         for benchmark in evaluation.benchmarks:
             score = result.benchmarks.get(benchmark)
-            row |= {f"{benchmark}_{key}": finite(getattr(score, key)) if score else None for key in _FIGURES}
+            row |= {f"{benchmark}_{key}": finite(getattr(score, key)) if score else None for key in evaluation.figures}
             shift = score.color_shift if score else [None] * 3
             row |= {f"{benchmark}_shift_{channel}": value for channel, value in zip("rgb", shift, strict=True)}
         row |= {f"{colour}_error": (result.flat_errors or {}).get(colour) for colour in ("white", "grey", "black")}
+        for benchmark, measure in compared:
+            found = differences[name].get(benchmark, {}).get(measure)
+            for key in ("mean", "low", "high"):
+                row[f"{benchmark}_{measure}_difference_{key}"] = found and getattr(found, key)
         yield {**row, "failure": result.failure}
 
 
@@ -114,4 +174,10 @@ def _picture_rows(evaluation):
         for name, result in evaluation.sound.items():
             for picture in result.benchmarks[benchmark].pictures:
                 shift = {f"shift_{channel}": value for channel, value in zip("rgb", picture.color_shift, strict=True)}
-                yield {"benchmark": benchmark, "picture": picture.picture, "model": name, **_figures(picture), **shift}
+                yield {
+                    "benchmark": benchmark,
+                    "picture": picture.picture,
+                    "model": name,
+                    **_figures(evaluation, picture),
+                    **shift,
+                }

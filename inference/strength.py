@@ -1,10 +1,7 @@
-"""Network interpolation: a dial between fidelity and realism (ESRGAN, arXiv:1809.00219, section 3.4).
-
-theta = (1 - strength) theta_fidelity + strength theta_perceptual, over all weights of two networks of one form, the second of
-which was trained on from the first.
-"""
+"""--strength: the network between fidelity and realism, from two phases of one run (see models/interpolation.py)."""
 
 from pathlib import Path
+from typing import Any
 
 import weights
 from errors import UserError
@@ -14,7 +11,7 @@ FIDELITY_PHASES = ("transfer", "pixel")
 PERCEPTUAL_PHASE = "adversarial"
 
 
-def phase_files(run):
+def phase_files(run: str | Path) -> tuple[Path, Path]:
     """(fidelity, perceptual) weight files of a run folder or a shipped network. Raises UserError when it lacks one."""
     run = Path(run)
     if not run.exists() and (files := weights.fidelity_and_perceptual(run)):
@@ -32,22 +29,8 @@ def phase_files(run):
     )
 
 
-def interpolated(fidelity, perceptual, strength):
-    """The generator between two weight files; strength 0: the first, 1: the second.
+def interpolated(fidelity: str | Path, perceptual: str | Path, strength: float) -> Any:
+    """The generator between two weight files; strength 0: the first, 1: the second. Raises UserError as `models.interpolation`."""
+    from models.interpolation import interpolate  # brings Keras
 
-    Raises UserError when a file is damaged, or the two hold networks of different form.
-    """
-    from models import load_generator  # brings Keras
-
-    if not 0 <= strength <= 1:
-        raise UserError(f"--strength={strength}: must be from 0 to 1")
-    model, other = load_generator(fidelity), load_generator(perceptual)
-    if type(model) is not type(other) or model.get_config() != other.get_config():
-        raise UserError(f"--strength: {fidelity} and {perceptual} hold networks of different form")
-    model.set_weights(
-        [
-            (1 - strength) * first + strength * second
-            for first, second in zip(model.get_weights(), other.get_weights(), strict=True)
-        ]
-    )
-    return model
+    return interpolate(fidelity, perceptual, alpha=strength)

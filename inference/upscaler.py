@@ -1,19 +1,17 @@
 """The upscaler: a picture array in, the same kind of picture array out, larger."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-import weights
+import runs
 from errors import UserError
 from inference.engines import KerasEngine, TFLiteEngine, use_tensorflow_threads
 from inference.memory import fitting_tile
 from inference.pixels import as_float, store
 from inference.saved_models import SavedModelEngine, open_keras_file
 from inference.tiling import iter_strips, iter_windows
-
-# What a run folder may hold, the fastest first.
-RUN_FILES = ("student.tflite", "student.weights.h5", "teacher.weights.h5")
 
 # How far outside [0, 1] a float picture may be: rounding of a resize or a colour transform, not another unit.
 _RANGE_TOLERANCE = 0.01
@@ -87,51 +85,28 @@ class Upscaler:
         )
 
 
-def open_engine(model_or_path, *, threads=None, kind="auto"):
-    """An engine for whatever `Upscaler` accepts, and of that kind. Raises UserError when a path holds no usable network."""
-    if not isinstance(model_or_path, (str, Path)):
+def open_engine(model_or_path: Any, *, threads: int | None = None, kind: str = "auto") -> Any:
+    """An engine for whatever `Upscaler` accepts, and of that kind, or for what `runs.look_up` found.
+
+    Raises UserError when it is no usable network.
+    """
+    if isinstance(model_or_path, (str, Path)):
+        model_or_path = runs.look_up(model_or_path, fastest=True, engine=kind)
+    if not isinstance(model_or_path, runs.Found):
         return model_or_path if hasattr(model_or_path, "fixed_size") else KerasEngine(model_or_path)
-    path = find_network(model_or_path, kind=kind)
-    if path.suffix == ".tflite":
+    network, path = model_or_path
+    if network in (runs.BICUBIC, "images"):
+        raise UserError(f"{path}: no network")
+    if network == "tflite":
         return TFLiteEngine(path, threads=threads)
     use_tensorflow_threads(threads)
-    if path.suffix == ".keras":
+    if network == "keras":
         return open_keras_file(path)
-    if path.is_dir():
+    if network == "saved_model":
         return SavedModelEngine(path)
     from models import load_generator  # here: it brings Keras, which a .tflite file does without
 
     return KerasEngine(load_generator(path))
-
-
-def find_network(path, *, kind="auto"):
-    """The network that `path` means: the file or SavedModel folder itself, the first of RUN_FILES in a run folder, or a shipped network.
-
-    Raises UserError when there is none.
-    """
-    path = Path(path)
-    if not path.exists():
-        path = weights.network_file(path, kind=kind) or path
-    if path.is_dir():
-        if (path / "saved_model.pb").is_file():
-            return path
-        names = [name for name in RUN_FILES if kind == "auto" or name.endswith(".tflite") == (kind == "tflite")]
-        for name in names:
-            if (path / name).is_file():
-                return path / name
-        listed = " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-        raise UserError(f"{path}: a folder without {listed}")
-    if not path.is_file():
-        listed = f", or a shipped network: {', '.join(weights.names())}" if weights.names() else ""
-        raise UserError(
-            f"{path}: no such file or folder; give a .tflite, .weights.h5 or .keras file, or a run folder{listed}"
-        )
-    if path.suffix not in (".tflite", ".keras") and not path.name.endswith(".weights.h5"):
-        raise UserError(f"{path}: not a network; give a .tflite, .weights.h5 or .keras file, or a run folder")
-    if kind != "auto" and (path.suffix == ".tflite") != (kind == "tflite"):
-        remedy = "make one with export_tflite.py" if kind == "tflite" else "give its .weights.h5 file"
-        raise UserError(f"{path}: not for --engine={kind}; {remedy}, or leave --engine=auto")
-    return path
 
 
 def _check_picture(picture):

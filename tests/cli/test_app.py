@@ -74,7 +74,7 @@ def test_a_wrong_flag_is_one_line(words, said, tmp_path):
             "--hr_dir=x: only --dataset=folder|paired reads it",
         ),
         (("train_student.py", "--dataset=sample", "--patch_size=500"), "--patch_size"),
-        (("train_student.py", "--dataset=sample", "--init=none.weights.h5"), "none.weights.h5: no such weight file"),
+        (("train_student.py", "--dataset=sample", "--init=none.weights.h5"), "none.weights.h5: no such file or folder"),
         (("export_tflite.py",), "no run holds a student yet"),
         (("export_tflite.py", "--height=8", "--student=x"), "give both or neither"),
     ],

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from evaluation.ledger import Run, differences, gains, paired_interval, table
+from evaluation.ledger import Run, differences, gains, table
+from evaluation.results import paired_interval
 
 
 def run(method, seed=0, **equal):

@@ -22,7 +22,7 @@ def folder(tmp_path):
 
 def test_pairs_of_a_folder(folder):
     pairs = load_pairs(folder, scale=4)
-    assert len(pairs) == 2
+    assert len(list(pairs)) == 2
     for _ in range(2):  # can be iterated again
         a, b = pairs
         assert (a.name, b.name) == ("a", "b")
@@ -41,7 +41,7 @@ def test_pairs_are_made_lazily(folder):
 
 def test_ready_made_pairs():
     hr, lr = smooth_picture(42, 33), np.zeros((10, 8, 3), np.uint8)
-    ((name, given, cropped),) = load_pairs([("x", hr, lr)], scale=4)
+    ((name, given, cropped, *_),) = load_pairs([("x", hr, lr)], scale=4)
     assert name == "x" and given is lr and cropped.shape == (40, 32, 3)
     for wrong in (hr[:39], smooth_picture(48, 33)):
         with pytest.raises(UserError, match="x: its LR picture of 8x10 does not belong to an HR picture of 33x"):

@@ -73,7 +73,7 @@ def test_strength_mixes_the_weights_of_two_phases(run):
 def test_strength_without_two_phases_or_with_other_networks_is_refused(run, tmp_path):
     folder, _, perceptual = run
     save_weights(build_generator("compact_xs", width=8), folder / "student.transfer.weights.h5")
-    with pytest.raises(UserError, match="hold networks of different form"):
+    with pytest.raises(UserError, match="hold different networks"):
         interpolated(*phase_files(folder), 0.5)
     (folder / "student.transfer.weights.h5").unlink()
     with pytest.raises(UserError, match="--strength: .* does not hold the weights of two phases"):

@@ -8,8 +8,8 @@ import pytest
 from errors import UserError
 from inference import Upscaler
 from inference.engines import KerasEngine, TFLiteEngine
-from inference.upscaler import find_network
 from models import build_generator, save_weights
+from runs import look_up
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -98,10 +98,10 @@ def test_engines_by_kind_of_argument(network, exported, nearest):
 
 def test_run_folder_prefers_the_fastest(tmp_path):
     with pytest.raises(UserError, match="a folder without student.tflite, student.weights.h5 or teacher.weights.h5"):
-        find_network(tmp_path)
+        look_up(tmp_path, fastest=True)
     for name in ("teacher.weights.h5", "student.weights.h5", "student.tflite"):
         (tmp_path / name).touch()
-        assert find_network(tmp_path) == tmp_path / name
+        assert look_up(tmp_path, fastest=True).path == tmp_path / name
 
 
 @pytest.mark.parametrize("name, reason", [("none.tflite", "no such file"), ("photo.jpg", "not a network")])

@@ -25,7 +25,7 @@ def test_weights_lie_between_those_of_the_files(two_files):
 
 
 def test_what_cannot_be_interpolated(two_files, tmp_path):
-    with pytest.raises(UserError, match="--interpolate_alpha=1.5: lies outside"):
+    with pytest.raises(UserError, match="alpha=1.5: lies outside"):
         interpolate(*two_files, alpha=1.5)
     other = tmp_path / "other.weights.h5"
     models.save_weights(models.build_generator("rrdb", depth=1, width=8, growth=4), other)

@@ -6,8 +6,7 @@ from data.bicubic import downscale
 from errors import UserError
 from evaluation.benchmark import evaluate_models
 from evaluation.candidates import BicubicEngine, Candidate
-from evaluation.comparison import Crop, CropChooser, View, different_regions, write_sheet
-from evaluation.crop_sheet import draw_sheet
+from evaluation.crops import Crop, CropChooser, View, different_regions, draw_sheet, write_sheet
 from evaluation.metrics import psnr
 from evaluation.pairs import Pair
 

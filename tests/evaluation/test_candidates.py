@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cli.candidates import PairedFolders, StorePairs, folder_benchmarks
 from data import open_store, paired
 from errors import UserError
 from evaluation.benchmark import evaluate_models
 from evaluation.candidates import BicubicEngine, Candidate
+from evaluation.pairs import PairedFolders, StorePairs, folder_benchmarks
 from evaluation.report import protocol_line
 
 

@@ -1,6 +1,6 @@
 """How much memory a network needs, measured in a process of its own, where nothing else has left its buffers.
 
-`python -m evaluation.memory MODEL SCALE HEIGHT WIDTH THREADS` prints {"peak_memory": bytes}.
+`python -m evaluation.peak_memory MODEL SCALE HEIGHT WIDTH THREADS` prints {"peak_memory": bytes}.
 """
 
 import json
@@ -15,10 +15,10 @@ _ROOT = Path(__file__).parent.parent
 _SECONDS = 300
 
 
-def peak_memory(model, *, scale, height, width, threads):
-    """Bytes by which opening `model` and upscaling one picture raises the peak of a process that has loaded the runtime.
+def peak_memory(model: str | Path, *, scale: int, height: int, width: int, threads: int) -> int | None:
+    """Bytes by which opening `model` and upscaling one image raises the peak of a process that has loaded the runtime.
 
-    model: "bicubic" or a path that inference.upscaler.open_engine takes. height, width: of the LR picture. The runtime itself (TensorFlow
+    model: "bicubic" or a path that inference.upscaler.open_engine takes. height, width: of the LR image. The runtime itself (TensorFlow
     some 400 MB, LiteRT some 60) is not counted: it is the same for all models. Returns None on systems that do not tell (Windows).
     Raises UserError when the model cannot run there.
     """
@@ -27,7 +27,7 @@ def peak_memory(model, *, scale, height, width, threads):
     command = [
         sys.executable,
         "-m",
-        "evaluation.memory",
+        "evaluation.peak_memory",
         *(str(word) for word in (model, scale, height, width, threads)),
     ]
     if model != "bicubic":

@@ -1,7 +1,7 @@
 import pytest
 
 from errors import UserError
-from evaluation.memory import peak_memory
+from evaluation.peak_memory import peak_memory
 
 
 def test_bicubic_needs_its_output_and_more_for_larger_pictures():
