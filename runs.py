@@ -87,23 +87,21 @@ def look_up(word: str | Path, *, fastest: bool = False, engine: str = "auto") ->
     """
     if str(word) == BICUBIC:
         return Found(BICUBIC, Path(word))
-    path = Path(word)
+    path, kind = Path(word), None
     if not path.exists():
         path = weights.network_file(str(word), kind=engine) or path
     if path.is_dir():
         wanted = (EXPORTED, *RESULTS) if fastest else RESULTS
         names = [name for name in wanted if engine == "auto" or (name == EXPORTED) == (engine == "tflite")]
         found = _first(path, names)
-        if found is None and (path / "saved_model.pb").is_file():
-            return Found("saved_model", path)
-        if found is None and (fastest or is_run(path)):
+        saved = found is None and (path / "saved_model.pb").is_file()
+        if found is None and not saved and (fastest or is_run(path)):
             raise _lacks(path, names)
-        if found is None:
-            return Found("images", path)
-        path = found
+        kind = None if found else "saved_model" if saved else "images"
+        path = found or path
     if not path.exists():
         raise _no_such(word)
-    kind = next((kind for suffix, kind in _KINDS.items() if path.name.endswith(suffix)), None)
+    kind = kind or next((kind for suffix, kind in _KINDS.items() if path.name.endswith(suffix)), None)
     if kind is None:
         raise UserError(f"{path}: not a network; give a .tflite, .weights.h5 or .keras file, or a run folder")
     if engine != "auto" and (kind == "tflite") != (engine == "tflite"):

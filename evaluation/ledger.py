@@ -255,8 +255,7 @@ def _report(output, found, evaluation, teacher):
             f"{found[0].seeds} seed(s): a claim needs three or more; the interval knows little of what other seeds would give"
         )
     notes += [f"failed: {line}" for line in evaluation.failures]
-    entries = [vars(gain) for gain in found]
-    more = {"protocol": notes[0], "teacher": teacher and str(teacher), "gains": entries}
-    write_table(output / "ledger", table(found), notes=notes, rows=entries, **more)
+    content = {"protocol": notes[0], "teacher": teacher and str(teacher), "gains": [vars(gain) for gain in found]}
+    write_table(output / "ledger", table(found), notes=notes, content=content, entries="gains")
     write_report(output, evaluation)  # the figures behind it, image by image
     print(f"\nwritten: {output}/ledger.md, ledger.csv, ledger.json; the pictures' figures: report.json, pictures.csv")

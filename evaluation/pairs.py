@@ -62,10 +62,13 @@ class GivenPairs:
     def __iter__(self) -> Iterator[Pair]:
         for whole, hr, lr in self._triples:
             pair = aligned_pair(whole, hr, lr, scale=self._scale)
+            if self._tiles is None:
+                yield pair
+                continue
+            side = self._tiles // self._scale
             for name, top, left, tile in tiles_of(whole, pair.hr, self._tiles):
-                rows, columns = (slice(at // self._scale, (at + side) // self._scale)
-                                 for at, side in zip((top, left), tile.shape[:2], strict=True))  # fmt: skip
-                yield Pair(name, lr[rows, columns], tile, self._tiles and whole, top, left)
+                row, column = top // self._scale, left // self._scale
+                yield Pair(name, lr[row : row + side, column : column + side], tile, whole, top, left)
 
 
 class PairedFolders:

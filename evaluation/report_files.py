@@ -47,10 +47,8 @@ def write_report(folder: str | Path, evaluation: Evaluation, **more: Any) -> lis
     return [write_text(folder / name, text) for name, text in contents.items()]
 
 
-def write_table(
-    stem: Path, table: Table, *, notes: Sequence[str], rows: list[dict[str, Any]], **more: Any
-) -> list[Path]:
-    """Print a table with its notes and write it as STEM.md, STEM.csv (of `rows`) and STEM.json (of `more`, which says the rows too).
+def write_table(stem: Path, table: Table, *, notes: Sequence[str], content: dict[str, Any], entries: str) -> list[Path]:
+    """Print a table with its notes and write it as STEM.md, and `content` as STEM.json; its list of that name, `entries`, as STEM.csv.
 
     Returns the paths. Raises UserError when a file cannot be written.
     """
@@ -58,8 +56,8 @@ def write_table(
     markdown = [*markdown_lines(*table), "", *(f"{note}  " for note in notes)]
     return [
         write_text(stem.with_suffix(".md"), "\n".join(markdown) + "\n"),
-        write_text(stem.with_suffix(".csv"), csv_text(rows)),
-        write_text(stem.with_suffix(".json"), json.dumps(more | origin(), indent=2) + "\n"),
+        write_text(stem.with_suffix(".csv"), csv_text(content[entries])),
+        write_text(stem.with_suffix(".json"), json.dumps(content | origin(), indent=2) + "\n"),
     ]
 
 

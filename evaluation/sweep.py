@@ -86,7 +86,7 @@ def _report(settings, output, found: Evaluation, rows):
     notes = [said, *notes_of_means(found), f"(1 - alpha) * {words[0]} + alpha * {words[1]}"]
     notes += [f"failed: {line}" for line in found.failures]
     content = {"protocol": said, "networks": words, "rows": entries}
-    written = write_table(output / "interpolation", (header, cells), notes=notes, rows=entries, **content)
+    written = write_table(output / "interpolation", (header, cells), notes=notes, content=content, entries="rows")
     measure = "lpips" if settings.measures.lpips_weights else "ssim"
     written += write_sweep(output / "interpolation", rows, benchmarks=found.benchmarks, measure=measure, protocol=said)
     print(f"\nwritten: {', '.join(str(path) for path in written)}")

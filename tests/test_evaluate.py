@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from data.bicubic import upscale
-from evaluation.metrics import psnr
+from data.bicubic import downscale, upscale
+from evaluation.metrics import grid, psnr
 from evaluation.pairs import load_pairs
 from inference.upscaler import Upscaler
 from models import build_generator, load_generator, save_weights
@@ -176,6 +177,64 @@ def test_gates(place):
     missed = evaluate(place, *words, "--max_drop=0.01", "--min_psnr=Two:1")
     assert missed.returncode == 3
     assert "gate missed: student: " in missed.stderr and missed.stderr.count("gate missed") == 1
+
+
+def test_an_output_that_cannot_be_written_is_said_before_the_work(place):
+    done = evaluate(place, "--models=bicubic", "--benchmarks=Two:pictures/Two", "--output=file.keras/results")
+    assert done.returncode == 1 and done.stdout == ""
+    assert "evaluate.py: --output=file.keras/results: cannot be written: not a directory" in done.stderr
+
+
+def test_one_black_image_is_left_out_and_named(place):
+    shutil.copytree(place / "pictures/Two", place / "black")
+    Image.new("RGB", SIZE[::-1]).save(place / "black/night.png")
+    words = ["--models=bicubic,file.weights.h5", "--repetitions=0", "--output=exact"]
+    done = evaluate(place, *words, "--benchmarks=Two:black", "--min_psnr=90")
+    assert done.returncode == 3, done.stderr  # an infinite mean would pass the gate
+    report = json.loads((place / "exact/report.json").read_text())
+    for model in report["models"].values():
+        figures = model["benchmarks"]["Two"]
+        for figure in ("psnr", "ssim", "lr_psnr"):
+            ours = [image[figure] for image in figures["pictures"] if image["picture"] != "night"]
+            assert len(ours) == 2 and figures[figure] == pytest.approx(np.mean(ours))
+    assert report["left_out"] == {"psnr": {"Two": ["night"]}}
+    assert "because one is exact there: Two: night" in done.stdout
+
+
+def test_tiles(place):
+    """Of 96x128 pixels six tiles of 40; what another upscaler made of the whole is cut at the same places."""
+    words = ["--models=bicubic,other=others,student=file.weights.h5", "--benchmarks=Two:pictures/Two,One:pictures/One"]
+    words += ["--repetitions=0", "--baseline=bicubic", "--output=tiles", "--tiles=40", "--rgb"]
+    done = evaluate(place, *words)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((place / "tiles/report.json").read_text())
+    assert report["protocol"].endswith("8-bit output, tiles of 40x40")
+    with (place / "tiles/pictures.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 * 3 * 6 and rows[0]["picture"] == "a@0,0"
+    hr = {name: np.asarray(Image.open(place / f"pictures/Two/{name}.png")) for name in "ab"}
+    for row in rows:
+        if row["benchmark"] == "Two" and row["model"] != "student":
+            name, corner = row["picture"].split("@")
+            left, top = map(int, corner.split(","))
+            cut = np.s_[top : top + 40, left : left + 40]
+            sr = upscale(downscale(hr[name][cut], 4), 4)
+            if row["model"] == "other":
+                sr = np.asarray(Image.open(place / f"others/Two/{name}_x4.png"))[cut]
+            assert float(row["psnr"]) == pytest.approx(psnr(hr[name][cut], sr, border=4))
+            assert float(row["psnr_rgb"]) == pytest.approx(psnr(hr[name][cut], sr, border=4, channel="rgb"))
+            assert float(row["grid"]) == pytest.approx(grid(hr[name][cut], sr, scale=4))
+    for measure in ("psnr", "psnr_rgb", "grid"):
+        mean = {
+            name: np.mean([float(row[measure]) for row in rows if row["model"] == name])
+            for name in ("bicubic", "student")
+        }
+        found = report["models"]["student"]["differences"]["all benchmarks"][measure]
+        assert found["mean"] == pytest.approx(mean["student"] - mean["bicubic"]) and found["tiles"] == 18
+        assert found["low"] < found["mean"] < found["high"]
+    assert "less bicubic" in done.stdout and "less bicubic" in (place / "tiles/report.md").read_text()
+    refused = evaluate(place, *words[:2], "--tiles=42")
+    assert refused.returncode == 1 and "--tiles=42: has to be a multiple of --scale=4" in refused.stderr
 
 
 def student_run(place, name, method, seed, **changes):

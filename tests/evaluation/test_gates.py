@@ -1,9 +1,13 @@
+import math
+
 import pytest
 
+from errors import UserError
 from evaluation.candidates import BicubicEngine, Candidate
-from evaluation.gates import missed
+from evaluation.gates import asked_gates, missed
 from evaluation.latency import Latency
 from evaluation.results import BenchmarkScore, Evaluation, ModelResult, PictureScore
+from settings.evaluation import Evaluate
 
 
 def result(name, psnr, milliseconds, engine=None):
@@ -43,3 +47,22 @@ def test_figures_that_are_missing_miss_their_gates(evaluation):
         "now: before has no figures to compare with",
         "now: no time",
     ]
+
+
+def test_nan_passes_no_gate(evaluation):
+    """Neither as a figure nor as a gate."""
+    for gates in ({"min_psnr": {"Set5": math.nan}}, {"max_drop": math.nan}, {"max_ms_ratio": math.nan}):
+        assert [line.split(":")[0] for line in missed(evaluation, **gates)] == ["now"]
+    evaluation.models["now"] = result("now", math.nan, math.nan)
+    assert len(missed(evaluation, min_psnr={"Set5": 1.0}, max_drop=99.0, max_ms_ratio=99.0)) == 3
+
+
+def test_two_exact_models_are_no_drop(evaluation):
+    evaluation.models |= {"before": result("before", math.inf, 1), "now": result("now", math.inf, 1)}
+    assert missed(evaluation, max_drop=0.0) == []
+
+
+@pytest.mark.parametrize("word", ["nan", "inf", "Set5:nan", "x", "Set5:"])
+def test_a_gate_that_is_no_number_is_refused(word):
+    with pytest.raises(UserError, match="is no number of dB"):
+        asked_gates(Evaluate().with_values(min_psnr=(word,)), ["now"], ["Set5"])

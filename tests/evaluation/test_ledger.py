@@ -3,6 +3,8 @@ import pytest
 
 from evaluation.ledger import Run, differences, gains, table
 from evaluation.results import paired_interval
+from settings.fields import names_where
+from settings.training import GROUPS
 
 
 def run(method, seed=0, **equal):
@@ -22,6 +24,16 @@ def test_what_is_not_equal_is_named():
     lacking = run("g2g")
     del lacking.equal["batch_size"]
     assert differences([run("alone"), lacking]) == ["batch_size differs: 16 in runs/alone-0, None in runs/g2g-0"]
+
+
+def test_settings_that_have_to_be_equal():
+    """What a student is, and how long and on what it was trained; not where it lies, how it is watched, or who taught it."""
+    names = names_where(*GROUPS, equal=True)
+    assert {"student", "depth", "width", "expansion", "tail", "init", "scale", "precision"} <= names
+    assert {"dataset", "hr_dir", "lr_dir", "valid_dir", "degradation", "degradation_seed"} <= names
+    assert {"batch_size", "patch_size", "detail", "optimizer", "learning_rate", "schedule", "ema_decay"} <= names
+    assert {"decay_steps", "warmup_steps", "clip_norm"} <= names
+    assert not names & {"method", "teacher", "kd_weight", "cache_teacher", "seed", "run_dir", "log_every", "data_dir"}
 
 
 def test_seeds_and_methods_have_to_match():

@@ -7,7 +7,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from data.bicubic import downscale, upscale
 from errors import UserError
-from evaluation.metrics import color_shift, lr_psnr, psnr, rgb_to_y, ssim
+from evaluation.metrics import color_shift, grid, lr_psnr, psnr, rgb_to_y, ssim
 
 SIZES = [(19, 19), (40, 300), (257, 40), (266, 31), (530, 70)]  # below, at and above the height of a strip
 
@@ -117,3 +117,29 @@ def test_what_cannot_be_measured(metric):
         metric(hr, hr, border=10)
     with pytest.raises(ValueError, match="channel 'luma'"):
         metric(hr, hr, border=4, channel="luma")
+
+
+def test_grid_by_hand():
+    """+4 on the first of four sub-pixels: 3, -1, -1, -1 about their mean, whose root mean square is the root of 3."""
+    hr = np.random.default_rng(0).integers(50, 200, (18, 24, 3), np.uint8)
+    sr = hr.copy()
+    sr[::2, ::2] += 4
+    assert grid(hr, sr, scale=2) == pytest.approx(3**0.5)
+    sr[..., 1:] = hr[..., 1:]  # in one of three channels
+    assert grid(hr, sr, scale=2) == pytest.approx(1)
+    assert grid(hr, hr + np.uint8(7), scale=2) == 0  # an error, but no grid
+    signs = (
+        np.indices((9, 12)).sum(0).repeat(2, 0).repeat(2, 1) % 2 * 8 - 4
+    )  # from one LR pixel to the next: averages out
+    sr[..., 0] = hr[..., 0] + signs * (np.arange(18) % 2)[:, None]
+    assert grid(hr, sr, scale=2) == pytest.approx(0, abs=1e-12)
+
+
+def test_grid_is_the_loss_in_levels():
+    from losses.grid import grid_loss
+
+    hr, sr = (np.random.default_rng(seed).integers(0, 256, (56, 76, 3), np.uint8) for seed in (1, 2))
+    expected = float(grid_loss(*(image[None] / np.float32(255) for image in (hr, sr)), scale=4)) * 255
+    assert grid(hr, sr, scale=4) == pytest.approx(expected, rel=1e-4)
+    with pytest.raises(UserError, match="24 pixels a side"):
+        grid(hr[:20], sr[:20], scale=4)

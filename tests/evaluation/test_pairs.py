@@ -4,7 +4,7 @@ from PIL import Image
 
 from data.bicubic import downscale
 from errors import UserError
-from evaluation.pairs import find_picture, load_pairs
+from evaluation.pairs import FolderPairs, GivenPairs, find_picture, load_pairs
 
 
 def smooth_picture(height, width, seed=0):
@@ -55,3 +55,26 @@ def test_names_with_something_appended(tmp_path):
         assert (match and match.stem) == found
     with pytest.raises(UserError, match=r"img_2_x4\.png and img_2x4\.png could both be img_2"):
         find_picture(files, "img_2", folder=tmp_path)
+
+
+def test_tiles_are_complete_squares_of_the_original(tmp_path):
+    """512x512 gives four tiles of 256, 768x512 six, 100x300 none; each is brought down as an image of its own."""
+    image = np.random.default_rng(0).integers(0, 256, (512, 768, 3), np.uint8)
+    for name, part in (("a", image[:, :512]), ("b", image), ("c", image[:100, :300])):
+        Image.fromarray(part).save(tmp_path / f"{name}.png")
+    pairs = list(FolderPairs(tmp_path, scale=4, tiles=256))
+    assert [pair.whole for pair in pairs] == ["a"] * 4 + ["b"] * 6
+    assert [(pair.left, pair.top) for pair in pairs[4:]] == [(x, y) for y in (0, 256) for x in (0, 256, 512)]
+    assert pairs[-1].name == "b@512,256" and {pair.hr.shape for pair in pairs} == {(256, 256, 3)}
+    np.testing.assert_array_equal(pairs[-1].hr, image[256:, 512:])
+    np.testing.assert_array_equal(pairs[-1].lr, downscale(image[256:, 512:], 4))
+    np.testing.assert_array_equal(pairs[-1].part_of(image), image[256:, 512:])
+
+
+def test_given_pairs_are_cut_at_the_same_place():
+    hr = np.random.default_rng(0).integers(0, 256, (66, 98, 3), np.uint8)
+    lr = np.ascontiguousarray(hr[:64:2, :98:2])
+    tiles = list(GivenPairs([("x", hr[:65], lr)], scale=2, tiles=32))
+    assert [tile.name for tile in tiles] == ["x@0,0", "x@32,0", "x@64,0", "x@0,32", "x@32,32", "x@64,32"]
+    for tile in tiles:
+        np.testing.assert_array_equal(tile.hr[::2, ::2], tile.lr)

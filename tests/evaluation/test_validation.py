@@ -66,3 +66,25 @@ def test_large_pictures_show_their_middle_aligned(tmp_path):
     [(lr, hr)] = validator.crops
     np.testing.assert_array_equal(hr, photograph[204:304, 204:304])  # (128 - 25) // 2 = 51 LR pixels from the corner
     np.testing.assert_array_equal(lr, hr[1::4, 1::4])
+
+
+def test_a_crop_of_one_colour_is_left_out(tmp_path):
+    """A network that is exact on black would have an infinite mean for ever, and no later state would rank above the first."""
+    photograph = photographs.astronaut()[:64, :64]
+
+    def store(name, *originals):
+        def pairs():
+            for number, hr in enumerate(originals):
+                yield str(number), hr, hr[::4, ::4]
+
+        source = Source(key=name, description=name, scale=4, pairs=pairs)
+        return open_store(source, cache_dir=tmp_path)
+
+    def nearest(lr, training):
+        return tf.repeat(tf.repeat(lr, 4, axis=1), 4, axis=2)
+
+    black = np.zeros_like(photograph)
+    expected = Validator(store("one", photograph), pictures=9, size=64).metrics(nearest)
+    assert np.isfinite(expected["psnr_y"])
+    assert Validator(store("two", black, photograph), pictures=9, size=64).metrics(nearest) == expected
+    assert Validator(store("black", black), pictures=9, size=64).metrics(nearest)["psnr_y"] == np.inf
