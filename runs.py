@@ -30,6 +30,7 @@ class Found(NamedTuple):
     kind: str
     path: Path
 
+
 # What the records of a run hold, see `records`.
 _SUMMARY = {"phase": str, "steps": int, "seconds": float, "metrics": {str: float}}
 DONE = {**_SUMMARY, "weights_sha256": str}

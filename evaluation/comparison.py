@@ -1,6 +1,5 @@
 """evaluate.py's comparison: models opened, measured, timed, and reported, on the screen, as files and in the TensorBoard of their runs."""
 
-import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,7 +22,7 @@ from evaluation.peak_memory import peak_memory
 from evaluation.report import markdown_table, text_table
 from evaluation.report_files import check_writable, origin, write_report
 from evaluation.results import FAILED, GATE_MISSED, Evaluation
-from runs import REPORT, RUNS, is_run, newest_student_or_none, with_pictures_of
+from runs import RUNS, is_run, newest_student_or_none, read_report, with_pictures_of
 from settings.evaluation import Evaluate
 
 
@@ -130,9 +129,8 @@ def _write(output, evaluation, chooser, benchmark):
 def trained_steps(run: str | Path) -> int:
     """Updates of a run over all its phases, 0 where its report.json does not (yet) say."""
     try:
-        phases = json.loads((Path(run) / REPORT).read_text())["phases"]
-        return sum(phase["steps"] for phase in phases)
-    except (OSError, ValueError, KeyError, TypeError):
+        return sum(phase["steps"] for phase in read_report(run)["phases"])
+    except (FileNotFoundError, UserError):
         return 0
 
 

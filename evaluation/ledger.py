@@ -19,7 +19,7 @@ from evaluation.pairs import flagged_benchmarks
 from evaluation.report import Table, notes_of_means, protocol_line
 from evaluation.report_files import check_writable, write_report, write_table
 from evaluation.results import DRAWS, FAILED, paired_interval
-from runs import CONFIG, REPORT, find_weights, read_config
+from runs import CONFIG, find_weights, read_config, read_report
 from settings.evaluation import Evaluate
 from settings.fields import names_where
 from settings.training import GROUPS
@@ -180,12 +180,12 @@ def read_run(folder: Path) -> Run:
     """A Run from its config.txt and report.json. Raises UserError when it is no finished run of a student."""
     try:
         config = read_config(folder / CONFIG)
-        report = json.loads((folder / REPORT).read_text())
+        report = read_report(folder)
         updates = sum(phase["steps"] for phase in report["phases"])
         method, seed = method_name(report["method"], config), int(report["seed"])
     except FileNotFoundError as error:
         raise UserError(f"--ledger={folder}: no finished run: {Path(error.filename).name} is missing") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (KeyError, UserError) as error:
         raise UserError(f"--ledger={folder}: its report.json does not describe a student's run ({error!r})") from error
     equal = {name: config[name] for name in names_where(*GROUPS, equal=True) if name in config}
     equal |= {"updates in all phases": updates, "parameters": report.get("parameters")}
