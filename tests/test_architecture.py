@@ -120,6 +120,12 @@ def test_every_package_has_its_place():
     assert packages == PACKAGES | {"cli", "settings"}
 
 
+def test_every_import_of_ours_leads_somewhere():
+    for path in sources():
+        names = {name for name in imported(tree(path)) if name.partition(".")[0] in PACKAGES | {"cli", "settings"}}
+        assert [name for name in names if name != "web" and module_file(name) is None] == [], path
+
+
 def test_no_circle_between_packages():
     graph = {package: set().union(*map(ours, files_of(package))) for package in {*PACKAGES, *BELOW_ALL, *COMMANDS}}
     assert list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError

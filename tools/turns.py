@@ -28,12 +28,11 @@ from losses.pixel import mae_loss
 from models import build_generator, clone, save_weights
 from settings.fields import about_fields, as_text
 from settings.training import Distill
-from training.average import MovingAverage
 from training.job import Job, new_generator
 from training.loop import LoopOptions, Phase, run_phases
 from training.run_folder import RunFolder
 from training.step import pixel
-from training.update import Update
+from training.update import MovingAverage, Update
 from transfer import g2g
 from transfer.job import TransferJob
 
