@@ -34,6 +34,22 @@ LAYERS_OF_PACKAGES = [
 ]
 BELOW_ALL = {
     "errors": set(),
+    "records": {"errors"},
+    "settings": {"errors"},
+    "runs": {"weights", "settings", "errors", "records"},
+    "cli": {"settings", "errors"},
+}
+PACKAGES = [
+    {"tools"},
+    {"transfer", "web"},
+    {"training"},
+    {"export"},
+    {"evaluation"},
+    {"inference"},
+    {"models", "losses", "data", "weights"},
+]
+BELOW_ALL = {
+    "errors": set(),
     "settings": set(),
     "runs": {"weights", "settings", "errors"},
     "cli": {"settings", "errors"},
@@ -104,7 +120,7 @@ def may_import(package):
     if package in BELOW_ALL:
         return BELOW_ALL[package]
     layer = next(i for i, packages in enumerate(LAYERS_OF_PACKAGES) if package in packages)
-    below = set().union(*LAYERS_OF_PACKAGES[layer + 1 :], {"errors", "settings"})
+    below = set().union(*LAYERS_OF_PACKAGES[layer + 1 :], {"errors", "records", "settings"})
     return below | ({"runs"} if package not in LAYERS_OF_PACKAGES[-1] else set())
 
 

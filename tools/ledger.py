@@ -65,9 +65,14 @@ def main(settings: Ledger) -> int:
     """Run the commands one after the other. Returns the exit status of the first that fails, or 0."""
     for command in commands(settings.experiment):
         logging.info("%s", shlex.join(command))
-        with subprocess.Popen([sys.executable, *command], cwd=_ROOT) as process:  # Ctrl+C lets it save what it has
-            if status := process.wait():
-                return status
+        with subprocess.Popen([sys.executable, *command], cwd=_ROOT) as process:
+            try:
+                status = process.wait()
+            except SystemExit:  # told to stop: so is the training, which saves what it has; Ctrl+C it hears itself
+                process.terminate()
+                raise
+        if status:
+            return status
     return 0
 
 

@@ -86,9 +86,10 @@ def read_origin(run: Path, name: str) -> dict[str, Any]:
 
     Raises UserError for a run that is not finished, and for one that began from weights which are not shipped.
     """
-    report = read_report(run)
-    if not report:
-        raise UserError(f"--run={run}: holds no {REPORT}; only a finished run is shipped")
+    try:
+        report = read_report(run)
+    except FileNotFoundError as error:
+        raise UserError(f"--run={run}: holds no {REPORT}; only a finished run is shipped") from error
     phases, init = report["phases"], read_config(run / CONFIG).get("init")
     if init == "shipped":
         init = report.get("student") or report["teacher"]
