@@ -21,11 +21,8 @@ PHOTOGRAPHS ?= photographs
 OTHERS ?= others
 VGG ?= $(BENCHMARKS)/vgg19.h5
 TEACHER ?= edsr_8x64
-LEDGER := runs/ledger
-PICTURES := --hr_dir=$(PHOTOGRAPHS) --valid_dir=$(OTHERS)
-LEDGER_FLAGS := --flagfile=release/ledger.txt $(PICTURES)
-PERCEPTUAL_FLAGS := --flagfile=release/ledger_perceptual.txt --init=$(LEDGER)/alone_0 --vgg_weights=$(VGG) $(PICTURES)
 MEASURED := --data_root=$(BENCHMARKS) --lpips_weights=$(LPIPS)
+LEDGER := --hr_dir=$(PHOTOGRAPHS) --valid_dir=$(OTHERS) --teacher=$(TEACHER) $(MEASURED)
 
 .PHONY: demo test test-slow check format results ledger ledger-perceptual web clean
 
@@ -50,29 +47,17 @@ check: $(VENV)/.requirements-test
 	$(MAKE) test
 
 results: $(VENV)/.requirements
-	$(BIN)/python evaluate.py --flagfile=release/results.txt --data_root=$(BENCHMARKS) --lpips_weights=$(LPIPS) --output=$(RESULTS)
-	$(BIN)/python evaluate.py --flagfile=release/pictures.txt --data_root=$(BENCHMARKS) --output=$(RESULTS)/pictures
-	$(BIN)/python -m release.results
+	$(BIN)/python evaluate.py --flagfile=tools/results.txt $(MEASURED) --output=$(RESULTS)
+	$(BIN)/python evaluate.py --flagfile=tools/pictures.txt --data_root=$(BENCHMARKS) --output=$(RESULTS)/pictures
+	$(BIN)/python -m tools.results
 
 ledger: $(VENV)/.requirements
-	set -e; for seed in 0 1 2; do \
-	  $(BIN)/python train_student.py $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/alone_$$seed; \
-	  $(BIN)/python distill.py --method=g2g --teacher=$(TEACHER) $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/g2g_$$seed; \
-	  $(BIN)/python distill.py --method=g2g --cache_teacher --self_ensemble --teacher=$(TEACHER) $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/cached_$$seed; \
-	  $(BIN)/python distill.py --method=g2g_fa --teacher=$(TEACHER) $(LEDGER_FLAGS) --seed=$$seed --run_dir=$(LEDGER)/g2g_fa_$$seed; \
-	done
-	$(BIN)/python evaluate.py --ledger $(LEDGER)/*_[0-2] --benchmarks=Set5,Set14,validation:$(OTHERS) $(MEASURED) --teacher=$(TEACHER) --output=$(RESULTS)/ledger
-	$(BIN)/python -m release.results
+	$(BIN)/python -m tools.ledger $(LEDGER) --results=$(RESULTS)
+	$(BIN)/python -m tools.results
 
-# All methods update the student 900 times, from the same start. Alone, the adversarial phase needs a pixel phase before it: one update.
 ledger-perceptual: $(VENV)/.requirements
-	$(BIN)/python train_student.py $(PERCEPTUAL_FLAGS) --steps=1 --adversarial_steps=899 --run_dir=$(LEDGER)/perceptual/alone
-	$(BIN)/python distill.py --method=gan2g --teacher=$(TEACHER) $(PERCEPTUAL_FLAGS) --kd_weight=20 --steps=900 --run_dir=$(LEDGER)/perceptual/gan2g
-	$(BIN)/python distill.py --method=g2g_al --teacher=$(TEACHER) $(PERCEPTUAL_FLAGS) --kd_weight=20 --steps=200 --adversarial_steps=700 --run_dir=$(LEDGER)/perceptual/g2g_al
-	$(BIN)/python distill.py --method=g2g_al --al=jointly --teacher=$(TEACHER) $(PERCEPTUAL_FLAGS) --kd_weight=20 --steps=900 --run_dir=$(LEDGER)/perceptual/jointly
-	$(BIN)/python distill.py --method=gan2gan --teacher=$(TEACHER) $(PERCEPTUAL_FLAGS) --kd_weight=20 --steps=200 --adversarial_steps=700 --run_dir=$(LEDGER)/perceptual/gan2gan
-	$(BIN)/python evaluate.py --ledger $(LEDGER)/perceptual/* --benchmarks=Set5,Set14 $(MEASURED) --output=$(RESULTS)/ledger-perceptual
-	$(BIN)/python -m release.results
+	$(BIN)/python -m tools.ledger --perceptual $(LEDGER) --vgg_weights=$(VGG) --results=$(RESULTS)
+	$(BIN)/python -m tools.results
 
 format: $(VENV)/.requirements-test
 	$(BIN)/ruff format .

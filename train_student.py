@@ -6,6 +6,7 @@ Writes runs/student/student.weights.h5, which export_tflite.py, evaluate.py and 
 from pathlib import Path
 
 from cli import app
+from runs import CONFIG, read_config
 from settings.fields import as_text
 from settings.training import TrainStudent
 
@@ -28,7 +29,6 @@ def main(settings: TrainStudent) -> None:
 def _chosen_by_budget(settings: TrainStudent) -> TrainStudent:
     """With --student, --depth and --width as this run chose them before, or by measuring now."""
     from export.budget import budget_table, largest_within, measure_candidates
-    from runs import CONFIG, read_config
 
     budget = settings.budget
     config = Path(settings.run.run_dir) / CONFIG

@@ -1,10 +1,25 @@
-"""The pictures that set the ranges of an int8 file."""
+"""The images that a file is calibrated and proven on: those of the run that its weights lie in."""
 
+from itertools import islice
+from pathlib import Path
+
+import keras
 import numpy as np
+from absl import logging
 
+import data
+from errors import UserError
 from inference.engines import KerasEngine
+from models import load_generator
+from models.quantized import QuantizedCompact
+from runs import CONFIG, read_report, with_pictures_of
+from settings.fields import Command
+from settings.files import ExportTflite
 
 DEFAULT_SIZE = 64
+_CALIBRATED = 64  # images looked at
+_PROVEN = 3
+_PROOF_SIDE = 256  # low-resolution pixels: enough to see every operation at work, seconds for the slowest network
 
 
 def calibration_pictures(model, pictures, *, height=None, width=None, count=64, seed=0):
@@ -32,3 +47,65 @@ def _crop(picture, size, rng):
     picture = np.pad(picture, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="symmetric")
     top, left = (rng.integers(have - side + 1) for side, have in zip(size, picture.shape, strict=False))
     return picture[None, top : top + size[0], left : left + size[1]] / np.float32(255.0)
+
+
+def calibration(settings: ExportTflite, model: keras.Model, run: Path) -> list[np.ndarray]:
+    """Crops for an int8 file, as `calibration_pictures`: from --calibration_dir, or the training images of `run`, or the embedded sample."""
+    folder = settings.export.calibration_dir
+    if folder:
+        paths = data.list_images(folder)
+        if not paths:
+            raise UserError(f"--calibration_dir={folder}: holds no pictures ({', '.join(data.IMAGE_SUFFIXES)})")
+        images = [data.read_rgb(path) for path in paths[:_CALIBRATED]]
+    elif store := _images_of(run, settings, "train"):
+        images = [np.array(store.lr(i)) for i in range(min(_CALIBRATED, len(store)))]
+    else:
+        images = [lr for _, _, lr in data.sample(split="train", scale=model.scale).pairs()]
+    return calibration_pictures(model, images, height=settings.export.height, width=settings.export.width)
+
+
+def proof_pairs(settings: Command, run: Path, *, scale: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Up to three (lr, hr) pairs, uint8: validation images of `run`, or the embedded sample where the folder is none.
+
+    settings: of a command with `pictures`. Raises UserError for a config.txt with a value of another type.
+    """
+    store = _images_of(run, settings, "validation")
+    if store is None:
+        return [(lr, hr) for _, hr, lr in data.sample(split="validation", scale=scale).pairs()]
+    pairs = ((store.lr(i), store.hr(i)) for i in range(len(store)))
+    return [
+        (np.array(lr[:_PROOF_SIDE, :_PROOF_SIDE]), np.array(hr[: _PROOF_SIDE * scale, : _PROOF_SIDE * scale]))
+        for lr, hr in islice(pairs, _PROVEN)
+    ]
+
+
+def float_student(model: keras.Model, weights: Path) -> keras.Model | None:
+    """The network in floats that a quantised `model` was trained from, as the report of the run of `weights` names it.
+
+    None for a network in floats, and, with a warning, where that one is not known or gone.
+    """
+    if not isinstance(model, QuantizedCompact):
+        return None
+    try:
+        named = read_report(weights.parent).get("float_student")
+    except FileNotFoundError:
+        named = None
+    if named and Path(named).is_file():
+        return load_generator(named)
+    logging.warning(
+        "%s: the float student it was trained from is %s; the proof is against its quantised form alone",
+        *(weights, f"gone ({named})" if named else "not known"),
+    )
+    return None
+
+
+def _images_of(run: Path, settings: Command, split: str) -> data.PictureStore | None:
+    """The images of a run; None for another folder, or where the run's images are gone."""
+    if not (run / CONFIG).is_file():
+        return None
+    pictures = with_pictures_of(run, settings).pictures
+    try:
+        return data.open_pictures(pictures, split)
+    except UserError as error:
+        logging.warning("%s; the embedded sample is used instead", error)
+        return None

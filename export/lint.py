@@ -7,6 +7,8 @@ import numpy as np
 from errors import UserError
 from export.graph import float_operations, operations, outside_xnnpack
 from export.tflite import convert
+from models import GENERATORS, build_generator, load_generator
+from runs import find_weights, newest_student
 
 # Why XNNPACK leaves an operation to the slower built-in kernels, where its documentation says so.
 REASONS = {
@@ -28,6 +30,19 @@ class Finding:
     operations: list
     outside: list
     floats: list
+
+
+def check_by_name(student: str | None) -> int:
+    """Print what `check` finds. Returns 1 where the network converts in no form, else 0.
+
+    student: a network of the catalogue, or what `find_weights` takes; None for the newest student.
+    """
+    model = (
+        build_generator(student) if student in GENERATORS else load_generator(find_weights(student or newest_student()))
+    )
+    findings = check(model)
+    print("\n".join(report(findings)))
+    return 1 if all(finding.refused for finding in findings) else 0
 
 
 def check(model, *, size=(64, 64)):

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import keras
 import tensorflow as tf
+from absl import logging
 
 from errors import UserError
+from models import load_generator
+from weights import refuse_as_output
 
 
 def export_graph(model, folder, *, batch=None, height=None, width=None, eight_bits=False):
@@ -57,3 +60,10 @@ def write_saved_model(model, path):
         raise UserError(f"--saved_model={path}: cannot be written ({str(error).splitlines()[0]})") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def export_saved_model(weights: Path, folder: str) -> None:
+    """Write the network in that weight file as `write_saved_model` does. Raises UserError where it may not."""
+    refuse_as_output(folder, flag="saved_model")
+    write_saved_model(load_generator(weights), folder)
+    logging.info("%s: SavedModel of %s", folder, weights)

@@ -3,13 +3,99 @@
 import hashlib
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
+from typing import Any
+
+from absl import logging
 
 from errors import UserError
+from export.calibration import calibration, float_student, proof_pairs
 from export.graph import with_metadata
-from export.proof import prove
+from export.proof import Limits, prove
 from export.tflite import convert, fused
+from models import load_generator, read_facts
+from runs import CONFIG, SUFFIX, read_config, read_report
+from settings.files import Export, ExportTflite
+from weights import FOLDER, refuse_as_output
+
+_FEW = 1000  # updates: after fewer a student is a trial
+
+
+def export_student(settings: ExportTflite, weights: Path) -> None:
+    """Write the student in that weight file as the TFLite file that the settings ask for.
+
+    Raises UserError where the name of the file is none, or it is there already, or the proof fails.
+    """
+    export = settings.export
+    output = _output(export, weights)
+    model, facts = load_generator(weights), read_facts(weights)
+    description = write_checked(
+        model,
+        output,
+        pairs=proof_pairs(settings, weights.parent, scale=model.scale),
+        limits=Limits.of(export.quantize, max_drop_db=export.max_drop_db),
+        height=export.height,
+        width=export.width,
+        quantize=export.quantize,
+        calibration=calibration(settings, model, weights.parent) if export.quantize == "int8" else (),
+        float_student=float_student(model, weights),
+        weights=str(weights),
+        weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        training=facts,
+        licence=export.licence or facts.get("licence", "unknown"),
+        command=" ".join(sys.argv),
+    )
+    _warn_of_few_updates(weights, facts)
+    proof = description["proof"]
+    logging.info(
+        "%s: %s, %d parameters, %.0f kB, input of %s",
+        *(output, description["network"], description["parameters"], description["bytes"] / 1000),
+        f"{export.height}×{export.width}" if export.height else "any size",
+    )
+    logging.info(
+        "differs from Keras by at most %.2g, loses %.3f dB on %d real pictures; %.0f %% of its operations run in XNNPACK; %.1f ms for %d×%d",
+        *(proof["max_difference"], proof["psnr_drop_db"], proof["pictures"], 100 * proof["share_in_xnnpack"]),
+        *(proof["milliseconds"], *proof["timed_input"]),
+    )
+    if "drop_from_float_db" in proof:
+        logging.info("loses %.3f dB against the float student it was trained from", proof["drop_from_float_db"])
+
+
+def _output(export: Export, weights: Path) -> Path:
+    """Where the file goes. Raises UserError for another kind of file, for weights/, and for what is there already."""
+    suffix = "" if export.quantize == "none" else f".{export.quantize}"
+    shipped = weights.resolve().parent == FOLDER.resolve()
+    folder = Path() if shipped else weights.parent
+    output = Path(export.output or folder / f"{weights.name.removesuffix(SUFFIX)}{suffix}.tflite")
+    if output.suffix != ".tflite":
+        raise UserError(f"--output={output}: the name has to end in .tflite")
+    refuse_as_output(output, flag="output")
+    there = [path for path in (output, output.with_suffix(".json")) if path.exists()]
+    if there and not export.overwrite:
+        raise UserError(f"{there[0]}: is there already; --overwrite replaces it, --output=FILE names another")
+    return output
+
+
+def _warn_of_few_updates(weights: Path, facts: dict[str, Any]) -> None:
+    """Say so where the student is from before any training, or from a trial run that began from nothing."""
+    if facts.get("step") == 0:
+        logging.warning(
+            "%s: weights of step 0, from before any training; let the training run on and export again", weights
+        )
+        return
+    try:
+        config = read_config(weights.parent / CONFIG)
+        updates = sum(phase["steps"] for phase in read_report(weights.parent)["phases"])
+    except FileNotFoundError:
+        return  # no run, or one under way
+    if "init" in config or config.get("qat") == "true":
+        return
+    if updates < _FEW:
+        logging.warning(
+            "%s: of a run of %d updates only, a trial; a good student takes 10,000 and more", weights, updates
+        )
 
 
 def write_checked(

@@ -5,18 +5,15 @@ The page offers every .tflite file in --models. LiteRT.js comes from web/node_mo
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-from absl import flags, logging
+from absl import logging
 
 from cli import app
 from errors import UserError
-
-FLAGS = flags.FLAGS
-_GROUP = app.GROUP + "Page"
-
-flags.DEFINE_string("models", "weights", "Folder of the exported students to offer.", module_name=_GROUP)
-flags.DEFINE_string("output", "build/web", "Folder to make; an earlier page there is replaced.", module_name=_GROUP)
+from settings.fields import Command, setting
 
 _HERE = Path(__file__).parent
 _MANIFEST = "students.json"
@@ -25,10 +22,28 @@ _PACKAGES = _HERE / "node_modules" / "@litertjs"
 _BUILDS = ("litert_wasm_internal", "litert_wasm_compat_internal", "litert_wasm_threaded_internal")
 
 
-def main():
+@dataclass(frozen=True)
+class Page:
+    """What the page offers, and where it goes."""
+
+    heading: ClassVar[str] = "Page"
+    models: str = setting("weights", "Folder of the exported students to offer.")
+    output: str = setting("build/web", "Folder to make; an earlier page there is replaced.")
+
+
+@dataclass(frozen=True)
+class Build(Command):
+    """python -m web.build."""
+
+    page: Page = Page()
+
+
+def main(settings: Build) -> None:
     """Read the students first: nothing is written without one."""
-    students = read_students(Path(FLAGS.models))
-    output = Path(FLAGS.output)
+    from web.students import read_students  # brings LiteRT
+
+    students = read_students(Path(settings.page.models))
+    output = Path(settings.page.output)
     _make_room(output)
     shutil.copytree(_HERE / "page", output, dirs_exist_ok=True)
     copy_runtime(output / "litert")
@@ -39,33 +54,7 @@ def main():
     logging.info("%s: a page with %s", output, ", ".join(entry["name"] for _, entry in students))
 
 
-def read_students(folder):
-    """(content, entry) of each usable .tflite file in `folder`, see `read_student`; compact networks before others, the largest first, then by name.
-
-    A file that the page cannot run is left out with a warning. Raises UserError when none is left.
-    """
-    from web.students import read_student
-
-    students = []
-    for path in sorted(folder.glob("*.tflite")):
-        try:
-            students.append(read_student(path))
-        except UserError as error:
-            logging.warning("%s; left out", error)
-    if not students:
-        raise UserError(
-            f"--models={folder}: holds no exported student; make one with export_tflite.py --output={folder}/NAME.tflite, "
-            "or name another folder (make web MODELS=FOLDER)"
-        )
-    return sorted(students, key=lambda student: _place(student[1]))
-
-
-def _place(entry):
-    # The page begins with the first: the best of those that were made for such machines.
-    return not str(entry["network"]).endswith("Compact"), -entry["parameters"], entry["name"]
-
-
-def copy_runtime(folder):
+def copy_runtime(folder: Path) -> None:
     """Copy LiteRT.js into `folder`. Raises UserError where it is not installed."""
     if not (_PACKAGES / "core").is_dir():
         raise UserError(f"{_PACKAGES}: LiteRT.js is not there; install it with: npm ci --prefix web")
@@ -87,4 +76,4 @@ def _make_room(output):
 
 
 if __name__ == "__main__":
-    app.run(main, description=__doc__, tensorflow=False)
+    app.run(main, Build(), description=__doc__, tensorflow=False)

@@ -4,7 +4,10 @@ LiteRT.js compiles a file whose height and width are open, but cannot run it. So
 is told to the page, which writes its window's size over them: one file serves every size, weights and operations untouched.
 """
 
+from pathlib import Path
+
 import numpy as np
+from absl import logging
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_litert.tools import flatbuffer_utils
@@ -13,6 +16,30 @@ from errors import UserError
 from inference.engines import TFLiteEngine
 
 _HEIGHT, _WIDTH = 64, 96  # what stands in the file until the page writes its own
+
+
+def read_students(folder: Path) -> list[tuple[bytes, dict]]:
+    """(content, entry) of each usable .tflite file in `folder`, see `read_student`; compact networks before others, the largest first, then by name.
+
+    A file that the page cannot run is left out with a warning. Raises UserError when none is left.
+    """
+    students = []
+    for path in sorted(folder.glob("*.tflite")):
+        try:
+            students.append(read_student(path))
+        except UserError as error:
+            logging.warning("%s; left out", error)
+    if not students:
+        raise UserError(
+            f"--models={folder}: holds no exported student; make one with export_tflite.py --output={folder}/NAME.tflite, "
+            "or name another folder (make web MODELS=FOLDER)"
+        )
+    return sorted(students, key=lambda student: _place(student[1]))
+
+
+def _place(entry):
+    # The page begins with the first: the best of those that were made for such machines.
+    return not str(entry["network"]).endswith("Compact"), -entry["parameters"], entry["name"]
 
 
 def read_student(path):

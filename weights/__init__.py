@@ -51,6 +51,12 @@ def for_init(name: str) -> Path:
     return path
 
 
+def refuse_as_output(path: str | Path, *, flag: str) -> None:
+    """Raises UserError where `path` lies in this folder, which only `python -m tools.ship` writes into."""
+    if Path(path).resolve().is_relative_to(FOLDER.resolve()):
+        raise UserError(f"--{flag}={path}: the folder of the shipped networks stays as it is; name another place")
+
+
 def _file(name, suffix):
     path = FOLDER / f"{name}{suffix}"
     if path.parent != FOLDER or not path.is_file():

@@ -9,8 +9,13 @@ from pathlib import Path
 import keras
 import pytest
 
+import weights
+from errors import UserError
 from export.graph import read_metadata
+from export.write import export_student
 from models import build_generator, save_weights
+from runs import find_weights
+from settings.files import ExportTflite
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -50,3 +55,45 @@ def test_a_licence_that_nobody_stated_is_unknown(folder):
     assert done.returncode == 0, done.stderr
     assert json.loads((folder / "b.json").read_text())["licence"] == "unknown"
     assert read_metadata((folder / "b.tflite").read_bytes())["licence"] == "unknown"
+
+
+def test_a_shipped_network_goes_to_the_current_folder_and_nothing_is_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in weights.FOLDER.iterdir()}
+    settings, shipped = ExportTflite(), find_weights("compact_xs")
+    export_student(settings, shipped)
+    assert sorted(os.listdir()) == ["compact_xs.json", "compact_xs.tflite"]
+    content = Path("compact_xs.tflite").read_bytes()
+    assert read_metadata(content)["licence"].startswith("MIT; ")  # what the weight file says
+    for name in ("compact_xs.tflite", "compact_xs.json"):
+        os.rename(name, "aside")
+        with pytest.raises(UserError, match=r"^compact_xs\.\w+: is there already; --overwrite replaces it"):
+            export_student(settings, shipped)
+        os.rename("aside", name)
+    Path("compact_xs.tflite").write_bytes(b"of another day")
+    export_student(settings.with_values(overwrite=True), shipped)
+    assert Path("compact_xs.tflite").stat().st_size == pytest.approx(len(content), abs=200)
+    for output in (weights.FOLDER / "new.tflite", Path(os.path.relpath(weights.FOLDER)) / "sub" / "new.tflite"):
+        with pytest.raises(UserError, match="the folder of the shipped networks stays as it is"):
+            export_student(settings.with_values(output=str(output)), shipped)
+    assert {path: path.stat().st_mtime_ns for path in weights.FOLDER.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("config", "phases", "warned"),
+    [
+        ("--steps=20\n", [20, 4], "of a run of 24 updates only"),
+        ("--steps=2000\n", [2000], None),
+        ("--steps=20\n--init=shipped\n", [20], None),  # goes on from what was trained long
+    ],
+)
+def test_a_trial_run_is_named_as_one(folder, tmp_path, monkeypatch, caplog, config, phases, warned):
+    monkeypatch.chdir(tmp_path)
+    file = Path("run/student.weights.h5")
+    file.parent.mkdir()
+    file.write_bytes((folder / "a.weights.h5").read_bytes())
+    (file.parent / "config.txt").write_text(f"--dataset=sample\n{config}")
+    (file.parent / "report.json").write_text(json.dumps({"phases": [{"steps": steps} for steps in phases]}))
+    export_student(ExportTflite(), file)
+    assert Path("run/student.tflite").is_file()
+    assert (warned in caplog.text) if warned else "updates only" not in caplog.text

@@ -11,8 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from errors import UserError
 from inference.engines import TFLiteEngine
-from web.build import read_students
-from web.students import read_student
+from web.students import read_student, read_students
 
 ROOT = Path(__file__).parent.parent.parent
 

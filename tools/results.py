@@ -1,4 +1,4 @@
-"""python -m release.results: what docs/results/ holds, told in README.md, weights/README.md, docs/distillation.md and a card for each network.
+"""Tell what docs/results/ holds in README.md, weights/README.md, docs/distillation.md and a card for each network: python -m tools.results.
 
 `make results`, `make ledger` and `make ledger-perceptual` measure first. Only what stands between the markers of those files is replaced; the
 cards, weights/NAME.md, are written anew.
@@ -7,11 +7,13 @@ cards, weights/NAME.md, are written anew.
 import hashlib
 import json
 import re
+from pathlib import Path
 
 import weights
 from cli import app
 from errors import UserError
 from evaluation.report import markdown_lines
+from settings.fields import Command
 
 ROOT = weights.FOLDER.parent
 RESULTS = ROOT / "docs" / "results"
@@ -28,7 +30,7 @@ _LIMITS = (
 )
 
 
-def main():
+def main(_: Command) -> None:
     """Write the tables and the cards. Raises UserError where nothing was measured."""
     if not REPORT.is_file():
         raise UserError(f"{REPORT}: measure first: make results")
@@ -48,7 +50,7 @@ def main():
         (weights.FOLDER / f"{name}.md").write_text(card(name, report))
 
 
-def table_of(report):
+def table_of(report: dict) -> list[str]:
     """The models of a report.json as lines of Markdown: size, quality on each benchmark, speed, and ratio to the report's baseline."""
     models = report["models"]
     benchmarks = list(next(iter(models.values()))["benchmarks"])
@@ -77,12 +79,12 @@ def table_of(report):
     return markdown_lines(header, rows)
 
 
-def quality(score):
+def quality(score: dict) -> str:
     """PSNR in dB, SSIM and, where it was measured, LPIPS."""
     return f"{score['psnr']:.2f} / {score['ssim']:.4f}" + (f" / {score['lpips']:.3f}" if score["lpips"] else "")
 
 
-def replace(path, target, table):
+def replace(path: Path, target: str, table: str) -> None:
     """Write `table` between the markers of that Makefile target in a Markdown file. Raises UserError naming the file where it has none."""
     text = path.read_text()
     begin, end = f"<!-- make {target}: begin -->", f"<!-- make {target}: end -->"
@@ -92,7 +94,7 @@ def replace(path, target, table):
     path.write_text(pattern.sub(lambda _: f"{begin}\n{table}\n{end}", text))
 
 
-def card(name, report):
+def card(name: str, report: dict) -> str:
     """The model card of a shipped network, Markdown."""
     description = json.loads((weights.FOLDER / f"{name}.json").read_text())
     origin = description["origin"]
@@ -147,4 +149,4 @@ def _figures(name, report):
 
 
 if __name__ == "__main__":
-    app.run(main, description=__doc__, tensorflow=False)
+    app.run(main, Command(), description=__doc__, tensorflow=False)
