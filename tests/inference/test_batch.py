@@ -7,7 +7,7 @@ from PIL import Image
 
 from errors import UserError
 from inference import Upscaler
-from inference.batch import upscale_files
+from inference.image_files import upscale_files
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def outcome(events):
 def test_a_failure_does_not_stop_the_others_and_the_order_is_kept(nearest, pairs):
     events = list(upscale_files(Upscaler(nearest), pairs))
     assert outcome(events) == [(source.name, source.name == "b.png", False) for source, _ in pairs]
-    assert "b.png: not a picture" in str(events[1].error)
+    assert "b.png: not an image" in str(events[1].error)
     for source, target in (pairs[0], pairs[4]):
         expected = np.asarray(Image.open(source)).repeat(4, 0).repeat(4, 1)
         np.testing.assert_array_equal(np.asarray(Image.open(target)), expected)
@@ -49,7 +49,7 @@ def test_done_files_are_skipped_or_errors_or_done_again(nearest, pairs):
 
 
 def test_progress_adds_up(nearest, pairs, monkeypatch):
-    monkeypatch.setattr("inference.batch._SMALL_FILE", 0)  # every picture goes strip by strip
+    monkeypatch.setattr("inference.image_files._SMALL_FILE", 0)  # every picture goes strip by strip
     shares = {}
     for _ in upscale_files(
         Upscaler(nearest, tile=5),

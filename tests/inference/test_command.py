@@ -38,7 +38,7 @@ def test_folder_with_failures_then_again(exported, folder):
     first = run(exported, "in", "--scale=3", "--format=png", cwd=folder)
     assert first.returncode == 1 and "Traceback" not in first.stderr
     assert "2 of 5 failed (3 written):" in first.stderr
-    assert "in/empty.png: empty file" in first.stderr and "in/text.jpg: not a picture" in first.stderr
+    assert "in/empty.png: empty file" in first.stderr and "in/text.jpg: not an image" in first.stderr
     made = {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in (folder / "in_x3").rglob("*.*")}
     assert sorted(made) == ["in_x3/a b_x3.png", "in_x3/c_x3.png", "in_x3/größe/日本_x3.png"]
     assert Image.open(folder / "in_x3/c_x3.png").size == (36, 24)

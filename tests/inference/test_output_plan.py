@@ -60,9 +60,9 @@ def test_a_loop_of_links_ends(tree):
     "inputs, output, reason",
     [
         ("nowhere.png", None, "nowhere.png: no such file or folder"),
-        ("empty", None, "empty: holds no pictures"),
-        (["a.jpg", "b.PNG"], "one.png", "one.png: one picture cannot hold the results of several"),
-        ("in", "one.png", "one.png: one picture cannot hold"),
+        ("empty", None, "empty: holds no images"),
+        (["a.jpg", "b.PNG"], "one.png", "one.png: one image cannot hold the results of several"),
+        ("in", "one.png", "one.png: one image cannot hold"),
         (["a.jpg", "in/../a.jpg"], "out", "would be the result of both"),
     ],
 )
