@@ -242,7 +242,9 @@ def test_a_picture_of_floats_is_named_as_such(upscaler, tmp_path):
         values = np.full(shape, 0.5, np.float32)
         values[0, 0] = np.nan
         tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack" if len(shape) == 2 else "rgb")
-        with pytest.raises(UserError, match=r"a\.tif: 32-bit float.* pixels .*and some are NaN.*save it with 8 or 16 bits"):
+        with pytest.raises(
+            UserError, match=r"a\.tif: 32-bit float.* pixels .*and some are NaN.*save it with 8 or 16 bits"
+        ):
             upscale_file(upscaler, tmp_path / "a.tif", tmp_path / "b.tif")
 
 
