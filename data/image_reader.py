@@ -174,6 +174,8 @@ def _one_line(path, limit):
         raise UserError(f"{path}: too large: {most}") from error
     except UnidentifiedImageError as error:
         raise UserError(f"{path}: {_what_else(path)}") from error
+    except (TypeError, AttributeError, LookupError) as error:
+        raise UserError(f"{path}: damaged: its header contradicts itself") from error
     except Exception as error:
         raise UserError(f"{path}: damaged or unreadable: {reason(error)}") from error
 

@@ -6,6 +6,7 @@ extra samples, premultiplied colours, planes, depth. JPEG, fax, Lab and YCbCr go
 """
 
 import logging as python_logging
+import math
 
 import numpy as np
 import tifffile
@@ -15,7 +16,8 @@ from PIL import Image
 from data.image_pixels import cmyk_to_srgb, float_error, keeps_profile, pixels_of, sixteen_bits
 from errors import UserError
 
-python_logging.getLogger("tifffile").setLevel(python_logging.CRITICAL)  # it notes what it goes on without
+for _library in ("tifffile", "PIL"):  # they note what they go on without
+    python_logging.getLogger(_library).setLevel(python_logging.CRITICAL)
 
 _WHITE_IS_ZERO, _PALETTE, _INKS, _YCBCR, _LAB = 0, 3, 5, 6, 8
 _COLOURS = {_WHITE_IS_ZERO: 1, 1: 1, 2: 3, _PALETTE: 1, _INKS: 4}  # photometric interpretation -> samples of colour
@@ -53,7 +55,8 @@ def tiff_pixels(path, file: tifffile.TiffFile, page: tifffile.TiffPage, icc_prof
     if int(page.compression) in _BY_PILLOW or photometric in (_YCBCR, _LAB):
         return _by_pillow(path, file, page, icc_profile)
     if photometric not in _COLOURS:
-        raise UserError(f"{page.photometric.name} colours are not supported; save it as RGB")
+        name = getattr(page.photometric, "name", f"unknown ({photometric})")
+        raise UserError(f"{name} colours are not supported; save it as RGB")
     if photometric == _INKS and _INK_SET in page.tags and page.tags[_INK_SET].value != 1:
         raise UserError("inks other than CMYK are not supported; save it as RGB")
     colours = _COLOURS[photometric]
@@ -61,8 +64,8 @@ def tiff_pixels(path, file: tifffile.TiffFile, page: tifffile.TiffPage, icc_prof
     samples = _samples(page)
     if samples.dtype.kind == "f":
         raise float_error(samples)
-    if samples.dtype.kind == "i" or samples.dtype.itemsize > 2:
-        if samples.shape[2] > 1:
+    if samples.dtype not in (np.uint8, np.uint16):
+        if samples.shape[2] > 1 or samples.dtype.kind not in "ui" or samples.dtype == np.int8:
             raise UserError(f"{samples.dtype} pixels are not supported; save it with 8 or 16 bits")
         samples, bits = sixteen_bits(samples), 16
     else:
@@ -91,8 +94,10 @@ def tiff_pixels(path, file: tifffile.TiffFile, page: tifffile.TiffPage, icc_prof
 def _extra_samples(page, colours):
     """The kind of each sample after the colours: 0 unknown, 1 alpha in premultiplied colours, 2 alpha."""
     count = page.samplesperpixel - colours
-    if not 0 <= count <= _MOST_SAMPLES or not isinstance(page.bitspersample, int):
-        raise UserError(f"{page.samplesperpixel} samples a pixel in {page.photometric.name} colours are not supported")
+    if not 0 <= count <= _MOST_SAMPLES:
+        raise UserError(f"{page.samplesperpixel} samples a pixel are not supported in {page.photometric.name} colours")
+    if not isinstance(page.bitspersample, int):
+        raise UserError(f"samples of different depth {page.bitspersample} are not supported; save it with 8 or 16 bits")
     kinds = [int(kind) for kind in page.extrasamples][:count]
     if not kinds and (count, colours) == (1, 3):
         return [2]  # many writers forget to say so
@@ -103,6 +108,8 @@ def _samples(page):
     """(H, W, samples), as stored; bool as uint8."""
     if page.axes not in ("YX", "YXS", "SYX"):
         raise UserError(f"not a flat image (axes {page.axes}); save it as one")
+    if len(page.databytecounts) < math.prod(page.chunked) or 0 in page.databytecounts:
+        raise UserError("damaged: parts of it are missing")
     samples = page.asarray()
     if page.axes == "SYX":
         samples = np.moveaxis(samples, 0, -1)
