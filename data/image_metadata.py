@@ -61,10 +61,10 @@ class Metadata(NamedTuple):
 
 def metadata_of(path, image: Image.Image) -> tuple[Metadata, int]:
     """(Metadata, EXIF orientation from 1 to 8) of a file that Pillow has open. What is damaged is left out."""
-    orientation, info = 1, image.info
-    with contextlib.suppress(Exception):  # damaged EXIF, of any kind: _kept_exif says so
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    info = image.info
+    orientation = _or_none(lambda: image.getexif().get(ExifTags.Base.Orientation))  # _kept_exif says what is damaged
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
+    xmp = xmp.encode() if isinstance(xmp, str) else xmp
     photoshop = info.get("photoshop")
     iptc = photoshop.get(_PHOTOSHOP_IPTC) if isinstance(photoshop, dict) else None
     comment = info.get("comment") if image.format in ("JPEG", "MPO", "GIF") else None
@@ -72,14 +72,14 @@ def metadata_of(path, image: Image.Image) -> tuple[Metadata, int]:
         exif=_kept_exif(image.getexif),
         icc_profile=info.get("icc_profile"),
         dpi=_dpi(image),
-        xmp=_upright_xmp(xmp.encode() if isinstance(xmp, str) else xmp),
+        xmp=_upright_xmp(xmp),
         iptc=iptc if isinstance(iptc, bytes) else None,
         comment=comment if isinstance(comment, bytes) else None,
     )
     if image.format == "PNG":
         texts = [(key, str(value)) for key, value in info.items() if _is_text(key, value)]
         metadata = metadata._replace(text=tuple(texts), colour_chunks=_colour_chunks(path))
-    return metadata, orientation
+    return metadata, _orientation(orientation, xmp)
 
 
 def metadata_of_tiff(file, page) -> tuple[Metadata, int]:
@@ -99,13 +99,19 @@ def metadata_of_tiff(file, page) -> tuple[Metadata, int]:
     xmp, iptc, profile = (
         value if isinstance(value := _or_none(tag, code), bytes) else None for code in (700, 33723, 34675)
     )
-    if orientation is None and xmp and (said := _XMP_ORIENTATION.search(xmp)):
-        orientation = int(said[2])
+    orientation = _orientation(orientation, xmp)
     kept = _kept_exif(exif)
     if kept and orientation != 1:
         kept.pop(ExifTags.Base.Orientation, None)
     metadata = Metadata(kept, profile, _or_none(_resolution, page), _upright_xmp(xmp), iptc)
-    return metadata, orientation if orientation in range(1, 9) else 1
+    return metadata, orientation
+
+
+def _orientation(exif, xmp):
+    """EXIF's, else what XMP says; 1 where neither makes sense."""
+    if exif is None and xmp and (said := _XMP_ORIENTATION.search(xmp)):
+        exif = int(said[2])
+    return exif if exif in range(1, 9) else 1
 
 
 def _or_none(function, *arguments):

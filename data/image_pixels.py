@@ -107,7 +107,8 @@ def _with_key(pixels, key):
 
 
 def _scale_key(path, image):
-    """A PNG's transparent grey of 2 or 4 bits, to 8 as its pixels are: Pillow leaves it as it stands in the file."""
+    """A PNG's transparent grey of 1, 2 or 4 bits, to 8 as its pixels are: Pillow leaves it as it stands in the file."""
     key = image.info.get("transparency")
-    if image.format == "PNG" and image.mode == "L" and isinstance(key, int) and (bits := _png_header(path)[0]) < 8:
-        image.info["transparency"] = key * 255 // (2**bits - 1)
+    if image.format == "PNG" and image.mode in ("1", "L") and isinstance(key, int):
+        bits = _png_header(path)[0]
+        image.info["transparency"] = min(255, key * 255 // (2**bits - 1)) if bits < 8 else key

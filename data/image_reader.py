@@ -92,6 +92,8 @@ class _Limit(NamedTuple):
     remedy: str
 
     def check(self, width, height, frames=1):
+        if not width * height:
+            raise UserError(f"damaged: {width}x{height} pixels")
         if self.pixels is None:
             return
         if width * height * frames > self.pixels:

@@ -110,7 +110,9 @@ def _images_under(folder, problem, *, leave_out):
         problem(UserError(f"{subfolder}: this folder cannot be read ({why}); what it holds is left out"))
     if found.others:
         kinds = ", ".join(f"{suffix} ({count})" for suffix, count in sorted(found.others.items()))
-        logging.info("%s: %d files of other kinds left alone: %s", folder, found.others.total(), kinds)
+        count = found.others.total()
+        left = "1 file of another kind" if count == 1 else f"{count} files of other kinds"
+        logging.info("%s: %s left alone: %s", folder, left, kinds)
     if not found.images and not found.unreadable:
         raise UserError(f"{folder}: holds no images ({' '.join(sorted(IMAGE_SUFFIXES))})")
     return found.images

@@ -20,6 +20,7 @@ _NOTHING = Metadata()
 
 
 _XMP, _IPTC = 700, 33723  # TIFF tags
+_FILTERED_AT_A_TIME = 1 << 16  # bytes: what stays in the processor's cache
 
 
 class Layout(NamedTuple):
@@ -95,13 +96,16 @@ def _filtered(lines, above, step):
     The heuristic of the PNG specification, section 12.7; Paeth would save 2 % more at four times the price.
     """
     filtered = np.empty((len(lines), lines.shape[1] + 1), np.uint8)
-    for index, (line, over) in enumerate(zip(lines, above, strict=True)):
-        up = line - over
-        sub = line.copy()
-        sub[step:] -= line[:-step]
-        by_up = np.minimum(up, -up).sum(dtype=np.int64) <= np.minimum(sub, -sub).sum(dtype=np.int64)
-        filtered[index, 0] = 2 if by_up else 1
-        filtered[index, 1:] = up if by_up else sub
+    together = max(1, _FILTERED_AT_A_TIME // lines.shape[1])
+    for top in range(0, len(lines), together):
+        rows = slice(top, top + together)
+        up, sub = lines[rows] - above[rows], lines[rows].copy()
+        sub[:, step:] -= lines[rows, :-step]
+        cost_up, cost_sub = (np.minimum(way, -way).sum(axis=1, dtype=np.int64) for way in (up, sub))
+        by_up = cost_up <= cost_sub
+        filtered[rows, 0] = np.where(by_up, 2, 1)
+        filtered[rows, 1:] = sub
+        filtered[rows, 1:][by_up] = up[by_up]
     return filtered
 
 
