@@ -247,14 +247,14 @@ class TiffWriter:
         if carried.dpi and TiffImagePlugin.X_RESOLUTION not in tags:
             tags[TiffImagePlugin.X_RESOLUTION], tags[TiffImagePlugin.Y_RESOLUTION] = carried.dpi
             tags[TiffImagePlugin.RESOLUTION_UNIT] = 2
-        for tag, content in (
-            (_XMP, carried.xmp),
-            (_IPTC, carried.iptc),
-            (TiffImagePlugin.ICCPROFILE, carried.icc_profile),
-        ):
+        fields = (
+            (_XMP, 1, carried.xmp),
+            (_IPTC, 7, carried.iptc),
+            (TiffImagePlugin.ICCPROFILE, 7, carried.icc_profile),
+        )
+        for tag, kind, content in fields:
             if content:
-                tags.tagtype[tag] = 7
-                tags[tag] = content
+                tags.tagtype[tag], tags[tag] = kind, content
         wide = 16 if self._big else 4  # LONG8 or LONG
         for tag, column in ((TiffImagePlugin.STRIPOFFSETS, 0), (TiffImagePlugin.STRIPBYTECOUNTS, 1)):
             tags.tagtype[tag] = wide

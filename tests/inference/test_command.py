@@ -89,12 +89,12 @@ def test_streams(exported, folder):
     """Nothing on standard input is a mistake, as is a frame beyond all measure; who stops to read ends it quietly."""
     start = [*command(exported, "-"), "--video_size=64x64"]
     done = subprocess.run(start, cwd=folder, input=b"", capture_output=True, timeout=120)
-    assert done.returncode == 1 and done.stderr.endswith(b"-: standard input is empty; it takes raw RGB frames of 8 bits\n")
+    assert done.returncode == 1 and done.stderr.endswith(
+        b"-: standard input is empty; it takes raw RGB frames of 8 bits\n"
+    )
     done = run(exported, "-", "--video_size=99999x99999", cwd=folder)
     assert done.returncode == 1 and "--video_size=99999x99999: too large" in done.stderr
-    process = subprocess.Popen(
-        start, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = subprocess.Popen(start, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdin.write(bytes(64 * 64 * 3))
     process.stdin.flush()
     assert len(process.stdout.read(100)) == 100
