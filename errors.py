@@ -9,6 +9,8 @@ class UserError(Exception):
     """Something the user can put right: a missing file, a value out of range, a damaged picture."""
 
 
-def first_line(error: BaseException, most: int = 200) -> str:
-    """What an exception of a library says, as far as it fits into a message of ours."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:most]
+def reason(error: BaseException) -> str:
+    """Why, on one line: the system's words where there are any, else the error's own, at most 200 characters."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,10 +1,12 @@
-"""Enlarge pictures and videos: upscale.py PICTURE, FOLDER or VIDEO … [--output FILE, FOLDER or PATTERN]
+"""Enlarge images and videos: upscale.py IMAGE, FOLDER or VIDEO … [--output FILE, FOLDER or PATTERN]
 
-A picture's result is written beside it as NAME_x4.png (or whatever the picture's format is), a folder's into FOLDER_x4. Existing files are left alone
+An image's result is written beside it as NAME_x4.png (or whatever the image's format is), a folder's into FOLDER_x4. Existing files are left alone
 unless --overwrite is given; a folder that was begun goes on where it stopped. "-" is a stream
 of raw RGB frames from standard input to standard output.
 """
 
+import math
+import os
 import signal
 import sys
 from pathlib import Path
@@ -23,13 +25,13 @@ flags.DEFINE_string(
     "File, folder or pattern to write, such as 'large/{folder}/{stem}_x{scale}.{ext}'; beside the input by default.",
     module_name=_GROUP,
 )
-flags.DEFINE_enum("format", None, _FORMATS, "Format of the results; each picture's own by default.", module_name=_GROUP)
+flags.DEFINE_enum("format", None, _FORMATS, "Format of the results; each image's own by default.", module_name=_GROUP)
 flags.DEFINE_integer("quality", 95, "Of JPEG and WebP.", 1, 100, module_name=_GROUP)
 flags.DEFINE_boolean("overwrite", False, "Replace results that are there already.", module_name=_GROUP)
 flags.DEFINE_boolean(
     "allow_large",
     False,
-    "Take pictures of more than 64 megapixels, too (a small file can claim any size).",
+    "Take images of more than 64 megapixels, too (a small file can claim any size).",
     module_name=_GROUP,
 )
 flags.DEFINE_string(
@@ -49,7 +51,7 @@ flags.DEFINE_enum(
 flags.DEFINE_float(
     "strength",
     None,
-    "From 0, true to the picture, to 1, as sharp as the adversarial phase made it: between two phases of a run folder, or both "
+    "From 0, true to the image, to 1, as sharp as the adversarial phase made it: between two phases of a run folder, or both "
     "trainings of a shipped network.",
     0.0,
     1.0,
@@ -58,7 +60,7 @@ flags.DEFINE_float(
 flags.DEFINE_boolean(
     "self_ensemble", False, "Average over eight orientations: a little better, eight times slower.", module_name=_GROUP
 )
-flags.DEFINE_boolean("preserve_color", False, "Keep the picture's own low frequencies.", module_name=_GROUP)
+flags.DEFINE_boolean("preserve_color", False, "Keep the image's own low frequencies.", module_name=_GROUP)
 flags.DEFINE_float(
     "scale", None, "How many times larger, up to 16; the network's own factor by default.", 0.01, 16, module_name=_GROUP
 )
@@ -85,29 +87,32 @@ flags.DEFINE_boolean(
 flags.DEFINE_boolean("preview", False, "Of a video, the first two seconds only.", module_name=_GROUP)
 flags.DEFINE_string("video_size", None, "WIDTHxHEIGHT of the raw frames on standard input.", module_name=_GROUP)
 flags.DEFINE_alias("o", "output")
+for _name in ("scale", "strength"):  # nan passes every bound
+    flags.register_validator(_name, lambda value: value is None or math.isfinite(value), "must be a finite number")
 
 
 def main(inputs):
     """Upscale each input; a failure is a line, and the others go on. Returns 1 when one failed."""
     from errors import UserError
-    from inference.output_plan import plan_outputs
     from inference.video import READABLE_VIDEOS
 
     if not inputs:
-        raise UserError("name a picture or a folder: upscale.py photo.jpg")
+        raise UserError("name an image or a folder: upscale.py photo.jpg")
+    if "-" in inputs and inputs != ["-"]:
+        raise UserError("-: raw frames from standard input go alone; call twice")
+    if FLAGS.output == "-" and inputs != ["-"]:
+        raise UserError("--output=-: standard output is for raw frames from standard input; name a file or folder")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # leaves no half file either
     size = asked_size()
     upscaler = open_upscaler()
-    extension = f".{FLAGS.format}" if FLAGS.format else None
     label = size.label if size else str(upscaler.scale)
     if inputs == ["-"]:
         return upscale_stream(upscaler, size)
     videos = [word for word in inputs if Path(word).suffix.lower() in READABLE_VIDEOS]
-    pictures = [word for word in inputs if word not in videos]
+    images = [word for word in inputs if word not in videos]
     failed = any([upscale_one_video(upscaler, Path(video), size, label) for video in videos])
-    if pictures:
-        pairs = plan_outputs(pictures, FLAGS.output, scale=label, extension=extension)
-        failed = upscale_pictures(upscaler, pairs, size) or failed
+    if images:
+        failed = upscale_images(upscaler, images, size, label) or failed
     return int(failed)
 
 
@@ -187,6 +192,7 @@ def upscale_one_video(upscaler, source, size, label):
 
 def upscale_stream(upscaler, size):
     """Raw frames from standard input to standard output. Returns the exit status."""
+    from data.image_reader import MAX_PIXELS
     from errors import UserError
     from inference.sizes import parse_box
     from inference.video import upscale_raw
@@ -196,15 +202,26 @@ def upscale_stream(upscaler, size):
     if FLAGS.output not in (None, "-"):
         raise UserError(f"--output={FLAGS.output}: raw frames go to standard output; redirect it")
     frame = parse_box(FLAGS.video_size, flag="video_size")
-    count = upscale_raw(
-        upscaler, sys.stdin.buffer, sys.stdout.buffer, width=frame.width, height=frame.height, size=size
-    )
+    if frame.width * frame.height > MAX_PIXELS and not FLAGS.allow_large:
+        raise UserError(
+            f"--video_size={FLAGS.video_size}: too large: more than {MAX_PIXELS / 1e6:g} megapixels; "
+            "--allow_large takes it all the same"
+        )
+    try:
+        count = upscale_raw(
+            upscaler, sys.stdin.buffer, sys.stdout.buffer, width=frame.width, height=frame.height, size=size
+        )
+    except BrokenPipeError:  # who reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at its end
+        return 0
+    if not count:
+        raise UserError("-: standard input is empty; it takes raw RGB frames of 8 bits")
     logging.info("%d frames", count)
     return 0
 
 
 def compare(source, target):
-    """Write the comparison of one picture. Returns the errors, none or one."""
+    """Write the comparison of one image. Returns the errors, none or one."""
     from errors import UserError
     from inference.compare import write_comparison
 
@@ -216,20 +233,29 @@ def compare(source, target):
     return []
 
 
-def upscale_pictures(upscaler, pairs, size):
-    """Upscale (source, target) pairs under one progress bar, then sum up. Returns 1 when one failed."""
+def upscale_images(upscaler, inputs, size, label):
+    """Upscale image files and folders under one progress bar, then sum up. Returns 1 when one failed."""
     from cli.progress import FileProgress
-    from inference.batch import upscale_files
-    from inference.reading import MAX_PIXELS
+    from data.image_reader import MAX_PIXELS
+    from inference.image_files import upscale_files
+    from inference.output_plan import plan_outputs
 
     failed, skipped, written = [], 0, 0
+
+    def fail(error):
+        failed.append(error)
+        logging.error("%s", error)
+
+    extension = f".{FLAGS.format}" if FLAGS.format else None
+    pairs = plan_outputs(inputs, FLAGS.output, scale=label, extension=extension, problem=fail)
+    left_out = len(failed)
     with FileProgress([source for source, _ in pairs]) as progress:
         events = upscale_files(
             upscaler,
             pairs,
             size=size,
             overwrite=FLAGS.overwrite,
-            keep_done=len(pairs) > 1,
+            keep_done=len(pairs) > 1 or any(Path(word).is_dir() for word in inputs),
             quality=FLAGS.quality,
             max_pixels=None if FLAGS.allow_large else MAX_PIXELS,
             advance=progress.advance,
@@ -238,8 +264,7 @@ def upscale_pictures(upscaler, pairs, size):
             progress.finish(event.source)
             skipped += event.skipped
             if event.error:
-                failed.append(event.error)
-                logging.error("%s", event.error)
+                fail(event.error)
             elif not event.skipped:
                 written += 1
                 logging.info("%s", event.target)
@@ -247,8 +272,8 @@ def upscale_pictures(upscaler, pairs, size):
                     failed += compare(event.source, event.target)
     if skipped:
         logging.info("%d of %d were done already; --overwrite does them again", skipped, len(pairs))
-    if failed and len(pairs) > 1:
-        logging.error("%d of %d failed (%d written):", len(failed), len(pairs), written)
+    if failed and (count := len(pairs) + left_out) > 1:
+        logging.error("%d of %d failed (%d written):", len(failed), count, written)
         for error in failed:
             logging.error("  %s", error)
     return 1 if failed else 0

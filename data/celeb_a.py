@@ -77,7 +77,7 @@ def _pairs(builder, *, split, count, degrade):
     for number, example in enumerate(read_in_order(builder, f"{split}[:{count}]", decoders=as_files)):
         name = f"{split}_{number:06d}"
         try:
-            picture = np.asarray(Image.open(io.BytesIO(example["image"])).convert("RGB"))
+            picture = np.asarray(Image.open(io.BytesIO(example["image"]), formats=["JPEG"]).convert("RGB"))
         except Exception as error:  # a damaged file raises whatever its decoder tripped over
             logging.warning("left out: %s: damaged (%s)", name, error)
             continue

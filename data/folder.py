@@ -5,13 +5,12 @@ from pathlib import Path
 from absl import logging
 
 from data.degradation import Degradation
-from data.images import IMAGE_SUFFIXES, list_images, read_rgb
+from data.images import IMAGE_SUFFIXES, IN_BLOCKS, list_images, read_rgb
 from data.source import Source, fingerprint
 from errors import UserError
 
 _HOLD_OUT_EVERY = 20
 _HOLD_OUT_AT_MOST = 50
-_IN_BLOCKS = (".jpg", ".jpeg", ".webp")
 _BLOCK = 8
 
 
@@ -121,7 +120,7 @@ def _read_usable(path, smallest):
 
 
 def _in_blocks(path):
-    return path.suffix.lower() in _IN_BLOCKS
+    return path.suffix.lower() in IN_BLOCKS
 
 
 def _off_the_blocks(path, hr, *, number, smallest):

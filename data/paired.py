@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from absl import logging
-from PIL import Image
 
 from data.folder import hold_out
+from data.image_reader import image_size
 from data.images import IMAGE_SUFFIXES, list_images, read_rgb
 from data.source import Source, crop_to_shared, fingerprint, fits_scale
 from errors import UserError
 
 _SCALE_ENDING = re.compile(r"[_-]?x\d+$", re.IGNORECASE)
-_ORIENTATION = 274  # the EXIF tag; 5 to 8 lay the picture on its side
 
 
 class FilePair(NamedTuple):
@@ -156,17 +155,10 @@ def _refuse(problems, summary):
 
 def _size(path):
     """(height, width) as `read_rgb` would give it, from the header alone; None where it cannot be read."""
-    if not path.is_file():  # a named pipe would be waited for without end
-        return None
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-            # Asking a PNG file without EXIF data for them would decode the picture.
-            exif = image.getexif() if "exif" in image.info or image.format != "PNG" else {}
-            on_its_side = exif.get(_ORIENTATION, 1) >= 5
-    except Exception:  # whatever the decoder trips over; read_rgb says it in words when it gets there
+        return image_size(path)
+    except UserError:  # read_rgb says it when it gets there
         return None
-    return (width, height) if on_its_side else (height, width)
 
 
 def _scale_of(hr, lr):

@@ -26,4 +26,6 @@ def upscale(model_path, picture):
 
 if __name__ == "__main__":
     model, source, target = sys.argv[1:]
-    Image.fromarray(upscale(model, np.asarray(Image.open(source).convert("RGB")))).save(target)
+    Image.fromarray(
+        upscale(model, np.asarray(Image.open(source, formats=["PNG", "JPEG", "WEBP"]).convert("RGB")))
+    ).save(target)

@@ -1,11 +1,11 @@
-"""A picture that shows what upscaling did: bicubic beside the result, whole and where the two differ most."""
+"""inference/compare.py: an image that shows what upscaling did: bicubic beside the result, whole and where the two differ most."""
 
 import numpy as np
 from PIL import Image
 
 from data.bicubic import bicubic_resize
-from inference.pixels import to_uint8
-from inference.reading import read_picture
+from data.image_reader import read_still
+from data.images import on_white
 from inference.writing import replacing
 
 _REGIONS = 3
@@ -14,13 +14,13 @@ _ZOOM = 4  # of the regions, by repeating pixels: nothing is added to what is co
 _GAP = 8
 
 
-def write_comparison(source, target, path, *, overwrite=False):
+def write_comparison(source, target, path, *, overwrite: bool = False) -> None:
     """Write a PNG at `path`: left bicubic, right the result, above whole, below the most changed regions.
 
-    source, target: picture files before and after. Raises UserError for files that cannot be read (animations, too) or
+    source, target: image files before and after. Raises UserError for files that cannot be read (animations, too) or
     written.
     """
-    before, after = (_shown(read_picture(file, max_pixels=None)) for file in (source, target))
+    before, after = (on_white(read_still(file, max_pixels=None)) for file in (source, target))
     bicubic = bicubic_resize(before, height=after.shape[0], width=after.shape[1])
     side = _REGION * _ZOOM
     rows = [(_thumbnail(bicubic, side), _thumbnail(after, side))]
@@ -37,7 +37,7 @@ def write_comparison(source, target, path, *, overwrite=False):
         sheet.save(file, "PNG")
 
 
-def changed_regions(one, other):
+def changed_regions(one: np.ndarray, other: np.ndarray) -> list[tuple[int, int]]:
     """(top, left) of the blocks of 96×96 pixels with the largest mean difference, at most three. (H, W, 3) uint8 each."""
     means = []
     for top in range(0, max(1, one.shape[0] - _REGION + 1), _REGION):
@@ -45,17 +45,6 @@ def changed_regions(one, other):
             block = (slice(top, top + _REGION), slice(left, left + _REGION))
             means.append((np.abs(one[block].astype(np.int16) - other[block]).mean(), top, left))
     return [(top, left) for _, top, left in sorted(means, reverse=True)[:_REGIONS]]
-
-
-def _shown(picture):
-    """(H, W, 3) uint8; transparent pixels on white."""
-    colours = picture.colours if picture.colours.ndim == 3 else np.repeat(picture.colours[..., None], 3, axis=2)
-    most = np.iinfo(colours.dtype).max
-    shown = colours.astype(np.float32) / most
-    if picture.alpha is not None:
-        alpha = (picture.alpha.astype(np.float32) / most)[..., None]
-        shown = shown * alpha + 1 - alpha
-    return to_uint8(shown)
 
 
 def _thumbnail(pixels, side):

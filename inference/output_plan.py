@@ -1,57 +1,79 @@
-"""Where the upscaled pictures go."""
+"""inference/output_plan.py: where the upscaled images go."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
-from errors import UserError
-from inference.reading import READABLE
+from absl import logging
+
+from data.images import IMAGE_SUFFIXES, search
+from errors import UserError, reason
 from inference.writing import WRITABLE
 
 
-def plan_outputs(inputs, output=None, *, scale="4", suffix=None, extension=None):
-    """Pair every picture with the path of its result; nothing is read or written.
+def _refuse(error):
+    raise error
 
-    inputs: a path or a list of paths, of picture files and folders. A folder is searched recursively for the
-    suffixes in READABLE (links to folders are not followed), and its tree is mirrored.
-    output: None: a file's result stands beside it, a folder's in a folder beside it (FOLDER + suffix). A path with a
-        picture's suffix: the result of the one input file. A pattern, a path with {stem} in it: {folder}, {stem}, {ext}
-        and {scale} are filled in for every picture. Any other path: the folder for everything.
+
+def plan_outputs(
+    inputs,
+    output=None,
+    *,
+    scale: str = "4",
+    suffix: str | None = None,
+    extension: str | None = None,
+    problem: Callable[[UserError], None] = _refuse,
+) -> list[tuple[Path, Path]]:
+    """Pair every image with the path of its result; nothing is decoded or written.
+
+    inputs: a path or a list of paths, of image files and folders. A folder is searched as `data.images.search` does, its
+    tree is mirrored, and the files of other kinds are counted in a line.
+    output: None: a file's result stands beside it, a folder's in a folder beside it (FOLDER + suffix). A path with an
+        image's suffix: the result of the one input file. A pattern, a path with {stem} in it: {folder}, {stem}, {ext}
+        and {scale} are filled in for every image. Any other path: the folder for everything.
     suffix: added to every file's stem; "_x4" by default, for scale "4"; "" keeps the names.
     extension: of all results (".webp"); that of the source when None, and .png where it is only read (PPM).
+    problem: called with a UserError for a subfolder that cannot be read, and for an image that is left out because its
+        result would take the place of an original, or of an earlier image's result; raises it by default.
 
-    Returns a list of (source, target), in the inputs' order, sorted within a folder. Pictures under `output`
+    Returns a list of (source, target), in the inputs' order, sorted within a folder. Images under `output`
     itself are left out: they are results of an earlier call.
 
-    Raises UserError for a missing input, for a folder without pictures, for a pattern with an unknown name, and when
-    two sources would share one target, or a target is itself a source.
+    Raises UserError for a missing input, for a folder without images and for a pattern with an unknown name.
     """
-    inputs = [Path(path) for path in ([inputs] if isinstance(inputs, (str, Path)) else inputs)]
+    inputs = [_existing(Path(path)) for path in ([inputs] if isinstance(inputs, (str, Path)) else inputs)]
     suffix = f"_x{scale}" if suffix is None else suffix
     if output is not None and "{" in str(output):
-        pairs = _by_pattern(inputs, str(output), scale=scale, extension=extension)
+        pairs = _by_pattern(inputs, str(output), scale=scale, extension=extension, problem=problem)
+    elif output is not None and Path(output).suffix.lower() in WRITABLE and not os.path.isdir(output):
+        pairs = [(_only_file(inputs, output), Path(output))]
     else:
-        output = None if output is None else Path(output)
-        if output is not None and output.suffix.lower() in WRITABLE and not output.is_dir():
-            pairs = [(_only_file(inputs, output), output)]
-            _check_distinct(pairs)
-            return pairs
-        pairs = _by_folder(inputs, output, suffix, extension)
-    _check_distinct(pairs)
-    return pairs
+        pairs = _by_folder(inputs, output and Path(output), suffix, extension, problem)
+    return _distinct(pairs, problem)
+
+
+def _existing(path):
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{path}: no such file or folder") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {reason(error)}") from error
+    return path
 
 
 def _only_file(inputs, output):
     if len(inputs) != 1 or inputs[0].is_dir():
-        raise UserError(f"{output}: one picture cannot hold the results of several; give a folder")
-    return _existing(inputs[0])
+        raise UserError(f"{output}: one image cannot hold the results of several; give a folder")
+    return inputs[0]
 
 
-def _by_folder(inputs, output, suffix, extension):
+def _by_folder(inputs, output, suffix, extension, problem):
     pairs = []
     for path in inputs:
-        if _existing(path).is_dir():
+        if path.is_dir():
             folder = _folder_beside(path, suffix) if output is None else output
-            sources = _pictures_under(path, leave_out=folder)
+            sources = _images_under(path, problem, leave_out=folder)
             pairs += [(source, folder / _renamed(source.relative_to(path), suffix, extension)) for source in sources]
         else:
             folder = path.parent if output is None else output
@@ -59,12 +81,12 @@ def _by_folder(inputs, output, suffix, extension):
     return pairs
 
 
-def _by_pattern(inputs, pattern, *, scale, extension):
+def _by_pattern(inputs, pattern, *, scale, extension, problem):
     pairs = []
     fixed = Path(pattern.partition("{")[0] + "x").parent  # the results' folder, as far as it is known
     for path in inputs:
-        folder = path if _existing(path).is_dir() else path.parent
-        sources = _pictures_under(path, leave_out=fixed) if path.is_dir() else [path]
+        folder = path if path.is_dir() else path.parent
+        sources = _images_under(path, problem, leave_out=fixed) if path.is_dir() else [path]
         for source in sources:
             inside = source.relative_to(folder).parent if path.is_dir() else folder
             kept = source.suffix if source.suffix.lower() in WRITABLE else ".png"
@@ -82,21 +104,18 @@ def _folder_beside(path, suffix):
     return path.with_name(path.name + suffix)
 
 
-def _existing(path):
-    if not path.exists():
-        raise UserError(f"{path}: no such file or folder")
-    return path
-
-
-def _pictures_under(folder, *, leave_out):
-    found = []
-    leave_out = leave_out.resolve()
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if (Path(parent) / name).resolve() != leave_out)
-        found += [Path(parent) / name for name in sorted(names) if Path(name).suffix.lower() in READABLE]
-    if not found:
-        raise UserError(f"{folder}: holds no pictures ({' '.join(sorted(READABLE))})")
-    return sorted(found)
+def _images_under(folder, problem, *, leave_out):
+    found = search(folder, leave_out=Path(os.path.realpath(leave_out)))
+    for subfolder, why in found.unreadable:
+        problem(UserError(f"{subfolder}: this folder cannot be read ({why}); what it holds is left out"))
+    if found.others:
+        kinds = ", ".join(f"{suffix} ({count})" for suffix, count in sorted(found.others.items()))
+        count = found.others.total()
+        left = "1 file of another kind" if count == 1 else f"{count} files of other kinds"
+        logging.info("%s: %s left alone: %s", folder, left, kinds)
+    if not found.images and not found.unreadable:
+        raise UserError(f"{folder}: holds no images ({' '.join(sorted(IMAGE_SUFFIXES))})")
+    return found.images
 
 
 def _renamed(name, suffix, extension):
@@ -104,13 +123,20 @@ def _renamed(name, suffix, extension):
     return name.with_name(f"{name.stem}{suffix}{extension or kept}")
 
 
-def _check_distinct(pairs):
-    taken, sources = {}, {source.resolve() for source, _ in pairs}
+def _distinct(pairs, problem):
+    """The pairs without those whose result would take the place of an original or of an earlier result."""
+    taken, sources = {}, {os.path.realpath(source) for source, _ in pairs}
     for source, target in pairs:
-        if target.resolve() in sources:
-            raise UserError(f"{target}: the result would take the place of an original; choose another name or folder")
-        if target in taken:
-            raise UserError(
-                f"{target}: would be the result of both {taken[target]} and {source}; rename one, or call twice"
+        if os.path.realpath(target) in sources:
+            problem(
+                UserError(f"{target}: the result would take the place of an original; choose another name or folder")
             )
-        taken[target] = source
+        elif target in taken:
+            problem(
+                UserError(
+                    f"{target}: would be the result of both {taken[target]} and {source}; rename one, or call twice"
+                )
+            )
+        else:
+            taken[target] = source
+    return [(source, target) for target, source in taken.items()]

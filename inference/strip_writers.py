@@ -1,4 +1,4 @@
-"""Picture files written strip by strip, from top to bottom, so that a large result never stands in memory as a whole.
+"""inference/strip_writers.py: image files written strip by strip, from top to bottom, so that a large result never stands in memory as a whole.
 
 A writer is made as `Writer(file, layout)`, takes `write(rows)`, rows (n, width, channels) of the layout's type, and is
 ended by `close()`. `file` is open for writing and seeking; what happens to it on failure is the caller's affair
@@ -14,6 +14,14 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin
 
+from data.image_metadata import Metadata
+
+_NOTHING = Metadata()
+
+
+_XMP, _IPTC = 700, 33723  # TIFF tags
+_FILTERED_AT_A_TIME = 1 << 16  # bytes: what stays in the processor's cache
+
 
 class Layout(NamedTuple):
     """What a file will hold. channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha; dtype: uint8 or uint16.
@@ -26,7 +34,7 @@ class Layout(NamedTuple):
     channels: int
     dtype: np.dtype
     exif: bytes | None = None
-    icc_profile: bytes | None = None
+    metadata: Metadata = _NOTHING
     quality: int = 95
 
 
@@ -41,15 +49,28 @@ class PngWriter:
         self._deflate = zlib.compressobj(self._LEVEL, strategy=zlib.Z_FILTERED)
         self._above = np.zeros((1, layout.width * layout.channels * layout.dtype.itemsize), np.uint8)
         colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[layout.channels]
-        if max(layout.width, layout.height) >= 1 << 31:
-            raise ValueError("a side of more than 2147483647 pixels, which PNG cannot hold")
         file.write(b"\x89PNG\r\n\x1a\n")
         depth = 8 * layout.dtype.itemsize
         self._chunk(b"IHDR", struct.pack(">LLBBBBB", layout.width, layout.height, depth, colour_type, 0, 0, 0))
-        if layout.icc_profile:
-            self._chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(layout.icc_profile))
-        if layout.exif:
-            self._chunk(b"eXIf", layout.exif.removeprefix(b"Exif\0\0"))
+        self._chunks_of(layout.metadata, layout.exif)
+
+    def _chunks_of(self, metadata, exif):
+        for kind, content in (metadata.colour_chunks or {}).items():
+            self._chunk(kind, content)
+        if metadata.icc_profile:
+            self._chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc_profile))
+        if metadata.dpi:
+            self._chunk(b"pHYs", struct.pack(">LLB", *(round(side / 0.0254) for side in metadata.dpi), 1))
+        if exif:
+            self._chunk(b"eXIf", exif.removeprefix(b"Exif\0\0"))
+        if metadata.xmp:
+            self._chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
+        for keyword, text in metadata.text:
+            name = keyword.encode("latin-1", "ignore")
+            try:
+                self._chunk(b"tEXt", name + b"\0" + text.encode("latin-1"))
+            except UnicodeEncodeError:
+                self._chunk(b"iTXt", name + b"\0\0\0\0\0" + text.encode("utf-8", "replace"))
 
     def write(self, rows):
         """Filter and compress; each call's output is one IDAT chunk."""
@@ -75,13 +96,16 @@ def _filtered(lines, above, step):
     The heuristic of the PNG specification, section 12.7; Paeth would save 2 % more at four times the price.
     """
     filtered = np.empty((len(lines), lines.shape[1] + 1), np.uint8)
-    for index, (line, over) in enumerate(zip(lines, above, strict=True)):
-        up = line - over
-        sub = line.copy()
-        sub[step:] -= line[:-step]
-        by_up = np.minimum(up, -up).sum(dtype=np.int64) <= np.minimum(sub, -sub).sum(dtype=np.int64)
-        filtered[index, 0] = 2 if by_up else 1
-        filtered[index, 1:] = up if by_up else sub
+    together = max(1, _FILTERED_AT_A_TIME // lines.shape[1])
+    for top in range(0, len(lines), together):
+        rows = slice(top, top + together)
+        up, sub = lines[rows] - above[rows], lines[rows].copy()
+        sub[:, step:] -= lines[rows, :-step]
+        cost_up, cost_sub = (np.minimum(way, -way).sum(axis=1, dtype=np.int64) for way in (up, sub))
+        by_up = cost_up <= cost_sub
+        filtered[rows, 0] = np.where(by_up, 2, 1)
+        filtered[rows, 1:] = sub
+        filtered[rows, 1:][by_up] = up[by_up]
     return filtered
 
 
@@ -94,11 +118,8 @@ class JpegWriter:
     """
 
     _ROWS = 64  # eight rows of blocks of 8 pixels: 4:4:4, no subsampling
-    _LONGEST_SIDE = 65_500  # libjpeg's limit
 
     def __init__(self, file, layout):
-        if max(layout.width, layout.height) > self._LONGEST_SIDE:
-            raise ValueError(f"a side of more than {self._LONGEST_SIDE} pixels, which JPEG cannot hold; write .png")
         self._file, self._layout, self._begun = file, layout, False
         self._held = np.empty((0, layout.width, layout.channels), np.uint8)
 
@@ -119,7 +140,9 @@ class JpegWriter:
     def _encode(self, rows):
         encoded, metadata = io.BytesIO(), {}
         if not self._begun:
-            given = {"exif": self._layout.exif, "icc_profile": self._layout.icc_profile}
+            carried = self._layout.metadata
+            given = {"exif": self._layout.exif, "extra": _iptc_segment(carried.iptc)}
+            given |= {name: getattr(carried, name) for name in ("icc_profile", "dpi", "xmp", "comment")}
             metadata = {name: value for name, value in given.items() if value}
         image = Image.fromarray(rows[..., 0] if rows.shape[2] == 1 else rows)
         image.save(
@@ -138,6 +161,14 @@ class JpegWriter:
         self._begun = True
 
 
+def _iptc_segment(iptc):
+    """IPTC records in Photoshop's resource 0x0404, in JPEG's segment APP13; nothing where there are none."""
+    if not iptc:
+        return b""
+    content = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + struct.pack(">L", len(iptc)) + iptc + bytes(len(iptc) % 2)
+    return b"\xff\xed" + struct.pack(">H", len(content) + 2) + content
+
+
 def _jpeg_segments(content):
     """Where the frame header (SOF0) begins, and where the entropy-coded data after the scan header (SOS) begin."""
     position, frame = 2, None
@@ -153,7 +184,8 @@ def _jpeg_segments(content):
 class TiffWriter:
     """TIFF 6.0, deflate with horizontal differencing, a compressed strip per `write`'s 256 kilobytes; the directory last.
 
-    BigTIFF where the pixels alone come near the four gigabytes that a classic file can address.
+    BigTIFF where the pixels alone come near the four gigabytes that a classic file can address. Not tifffile's writer:
+    that has no way to write the EXIF and GPS directories (test_orientation_is_applied_and_reset_and_the_rest_kept).
     """
 
     _STRIP_BYTES = 1 << 18
@@ -211,9 +243,18 @@ class TiffWriter:
         tags[TiffImagePlugin.ROWSPERSTRIP] = self._rows_per_strip
         if layout.channels in (2, 4):
             tags[TiffImagePlugin.EXTRASAMPLES] = 2  # alpha that the colours are not multiplied by
-        if layout.icc_profile:
-            tags.tagtype[TiffImagePlugin.ICCPROFILE] = 7
-            tags[TiffImagePlugin.ICCPROFILE] = layout.icc_profile
+        carried = layout.metadata
+        if carried.dpi and TiffImagePlugin.X_RESOLUTION not in tags:
+            tags[TiffImagePlugin.X_RESOLUTION], tags[TiffImagePlugin.Y_RESOLUTION] = carried.dpi
+            tags[TiffImagePlugin.RESOLUTION_UNIT] = 2
+        fields = (
+            (_XMP, 1, carried.xmp),
+            (_IPTC, 7, carried.iptc),
+            (TiffImagePlugin.ICCPROFILE, 7, carried.icc_profile),
+        )
+        for tag, kind, content in fields:
+            if content:
+                tags.tagtype[tag], tags[tag] = kind, content
         wide = 16 if self._big else 4  # LONG8 or LONG
         for tag, column in ((TiffImagePlugin.STRIPOFFSETS, 0), (TiffImagePlugin.STRIPBYTECOUNTS, 1)):
             tags.tagtype[tag] = wide
@@ -234,21 +275,17 @@ class TiffWriter:
 
 
 class WholeWriter:
-    """WebP, BMP and GIF: the picture is collected, then encoded by Pillow."""
+    """WebP, BMP and GIF: the image is collected, then encoded by Pillow."""
 
     def __init__(self, file, layout, *, file_format):
         self._file, self._layout, self._format, self._top = file, layout, file_format, 0
         mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[layout.channels]
-        if file_format == "WEBP" and max(layout.width, layout.height) > 16_383:
-            raise ValueError("a side of more than 16383 pixels, which WebP cannot hold; write .png")
-        if file_format == "GIF" and max(layout.width, layout.height) > 65_535:
-            raise ValueError("a side of more than 65535 pixels, which GIF cannot hold; write .png")
         if file_format in ("BMP", "GIF") and mode == "LA":
             mode = "RGBA"
         self._image = Image.new(mode, (layout.width, layout.height))
 
     def write(self, rows):
-        """Copy the rows into the picture; rows: uint8."""
+        """Copy the rows into the image; rows: uint8."""
         strip = Image.fromarray(rows[..., 0] if rows.shape[2] == 1 else rows)
         self._image.paste(strip.convert(self._image.mode), (0, self._top))
         self._top += len(rows)
@@ -258,9 +295,13 @@ class WholeWriter:
         if self._format == "GIF" and self._image.mode == "RGBA":  # which knows no half transparency
             self._image.putalpha(self._image.getchannel("A").point(lambda value: 255 * (value >= 128)))
         options = {"quality": self._layout.quality, "exact": True} if self._format == "WEBP" else {}
-        # WebP stores grey as RGB: a profile of one channel would be wrong there.
-        if self._layout.icc_profile and not (self._format == "WEBP" and self._layout.channels < 3):
-            options["icc_profile"] = self._layout.icc_profile
-        if self._layout.exif and self._format == "WEBP":
-            options["exif"] = self._layout.exif
+        carried = self._layout.metadata
+        held = {
+            "WEBP": {"exif": self._layout.exif, "xmp": carried.xmp, "icc_profile": carried.icc_profile},
+            "BMP": {"dpi": carried.dpi},
+            "GIF": {"comment": carried.comment},
+        }[self._format]
+        if self._format == "WEBP" and self._layout.channels < 3:
+            del held["icc_profile"]  # grey is stored as RGB: a profile of one channel would be wrong
+        options |= {name: value for name, value in held.items() if value}
         self._image.save(self._file, self._format, **options)

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 
-from errors import UserError
-from inference.reading import Picture, reason
+from data.image_reader import Still
+from errors import UserError, reason
 from inference.sizes import Size, iter_sized_strips, result_size
 from inference.writing import check_target, replacing
 
@@ -87,7 +87,7 @@ def upscale_raw(upscaler, stdin, stdout, *, width, height, size=None):
     while chunk := stdin.read(length):
         if len(chunk) < length:
             raise UserError(f"-: ends amid frame {count + 1}: {len(chunk)} of {length} bytes; is --video_size right?")
-        picture = Picture(np.frombuffer(chunk, np.uint8).reshape(height, width, 3))
+        picture = Still(np.frombuffer(chunk, np.uint8).reshape(height, width, 3))
         for strip in iter_sized_strips(upscaler, picture, size):
             stdout.write(np.ascontiguousarray(strip))
         stdout.flush()
@@ -113,7 +113,7 @@ def _name_what_is_lost(source, frame):
 
 def _even_size(upscaler, frame, size):
     """4:2:0 halves the colours: both sides are even, by one pixel less where need be."""
-    rows, columns = result_size(upscaler, Picture(np.empty((frame.height, frame.width, 3), np.uint8)), size)
+    rows, columns = result_size(upscaler, Still(np.empty((frame.height, frame.width, 3), np.uint8)), size)
     return max(2, rows - rows % 2), max(2, columns - columns % 2)
 
 
@@ -245,7 +245,7 @@ def _upscale_into(pixels, upscaler, frame, size):
     if (height, width) == tuple(side * upscaler.scale for side in colours.shape[:2]):
         upscaler.upscale(colours, out=pixels)
         return
-    sr = np.concatenate(list(iter_sized_strips(upscaler, Picture(colours), size)))
+    sr = np.concatenate(list(iter_sized_strips(upscaler, Still(colours), size)))
     if sr.shape[:2] != (height, width):  # the aspect's rounding, or the odd row that 4:2:0 cannot hold
         missing = [(0, max(0, side - got)) for side, got in zip((height, width), sr.shape, strict=False)]
         sr = np.pad(sr, (*missing, (0, 0)), mode="edge")[:height, :width]

@@ -1,4 +1,4 @@
-"""To a picture file, whole or not at all: a temporary name beside the target, renamed when the last byte is written.
+"""inference/writing.py: to an image file, whole or not at all: a temporary name beside the target, renamed when the last byte is written.
 
 Strips are encoded in a thread of their own, one behind the network: both compressing and LiteRT let go of Python's
 lock.
@@ -6,18 +6,21 @@ lock.
 
 import contextlib
 import os
+import re
 import secrets
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from absl import logging
 from PIL import ExifTags, Image
 
-from errors import UserError
-from inference.reading import reason
+from data.image_metadata import Metadata
+from errors import UserError, reason
 from inference.strip_writers import JpegWriter, Layout, PngWriter, TiffWriter, WholeWriter
 
 # Quality of the lossy formats: at 95 compression does not undo what the network added.
@@ -35,43 +38,62 @@ WRITABLE = {
     ".png": "PNG",
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".jfif": "JPEG",
     ".webp": "WEBP",
     ".bmp": "BMP",
     ".tif": "TIFF",
     ".tiff": "TIFF",
     ".gif": "GIF",
 }
+_NOTHING = Metadata()
 _ENCODED_AT_A_TIME = 1 << 22  # samples
 _ANIMATED = ("GIF", "WEBP", "PNG")
-_MAX_JPEG_EXIF = 65533  # one segment
+_MAX_JPEG_SEGMENT = 65533
+
+# The longest side a format can hold, in pixels.
+_LONGEST_SIDE = {"PNG": (1 << 31) - 1, "JPEG": 65_500, "WEBP": 16_383, "GIF": 65_535}
+_LARGEST_BMP = (1 << 32) - 2000  # bytes
+# What a result takes that stands in memory as a whole until it is encoded, in bytes a pixel, measured.
+_COLLECTED = {"WEBP": 11, "BMP": 4.4, "GIF": 12}
+_COLLECTED_FRAMES = {"WEBP": 8, "PNG": 9, "GIF": 2.2}
+# The most that such a result may take where nothing else was allowed, in bytes.
+MOST_COLLECTED = 3_000_000_000
+
+
+class TargetExistsError(UserError):
+    """The target exists already, and is not to be overwritten."""
 
 
 @contextlib.contextmanager
-def picture_file(
-    path, *, width, height, channels, dtype, exif=None, icc_profile=None, quality=QUALITY, overwrite=False
-):
-    """Write a picture file from top to bottom; the `with` block is given `write(rows)`.
+def image_file(
+    path,
+    *,
+    width: int,
+    height: int,
+    channels: int,
+    dtype,
+    metadata: Metadata = _NOTHING,
+    quality: int = QUALITY,
+    overwrite: bool = False,
+) -> Iterator[Callable[[np.ndarray], None]]:
+    """Write an image file from top to bottom; the `with` block is given `write(rows)`.
 
     rows (n, width, channels) uint8 or uint16; channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. A format that holds less
-    gets less: 8 bits for 16, transparent pixels laid on white in a JPEG. exif: an Image.Exif.
+    gets less: 8 bits for 16, transparent pixels laid on white in a JPEG, of the metadata what it has a place for.
     The file appears under its name when the block ends well; when it ends badly nothing is left. Raises UserError.
     """
     path = Path(path)
     check_target(path, overwrite=overwrite)
+    check_result(path, width=width, height=height)
     file_format = WRITABLE[path.suffix.lower()]
     flatten = file_format == "JPEG" and channels in (2, 4)
     if flatten:
         logging.warning("%s: JPEG has no transparency; laid on white (PNG and WebP keep it)", path)
         channels -= 1
-    layout = Layout(
-        width,
-        height,
-        channels,
-        np.dtype(dtype) if file_format in ("PNG", "TIFF") else np.dtype(np.uint8),
-        _exif_bytes(path, exif, file_format, (width, height)),
-        icc_profile,
-        quality,
-    )
+    dtype = np.dtype(dtype) if file_format in ("PNG", "TIFF") else np.dtype(np.uint8)
+    exif, metadata = _fitting_metadata(path, metadata, file_format, (width, height))
+    layout = Layout(width, height, channels, dtype, exif, metadata, quality)
     with replacing(path, overwrite=overwrite) as file, ThreadPoolExecutor(1) as thread:
         with _named(path):
             writer = _WRITERS[file_format](file, layout)
@@ -108,18 +130,27 @@ def _fitted(rows, dtype, *, flatten):
     return rows
 
 
-def write_animation(path, frames, *, durations, loop, icc_profile=None, quality=QUALITY, overwrite=False):
+def write_animation(
+    path,
+    frames: Iterable[np.ndarray],
+    *,
+    durations: list[int],
+    loop: int,
+    metadata: Metadata = _NOTHING,
+    quality: int = QUALITY,
+    overwrite: bool = False,
+) -> None:
     """Write frames, an iterable of (H, W, 3 or 4) uint8 arrays, as an animated GIF, WebP or PNG. Raises UserError.
 
     durations: of each frame, in ms. loop: how often it is shown; 0 means for ever.
     """
     path = Path(path)
     check_target(path, overwrite=overwrite)
-    check_animated(path, len(durations))
+    check_result(path, width=1, height=1, frames=len(durations))
     file_format = WRITABLE[path.suffix.lower()]
     options = {"quality": quality} if file_format == "WEBP" else {"disposal": 2} if file_format == "GIF" else {}
-    if icc_profile and file_format != "GIF":
-        options["icc_profile"] = icc_profile
+    if metadata.icc_profile and file_format != "GIF":
+        options["icc_profile"] = metadata.icc_profile
     images = (Image.fromarray(_opaque_or_not(frame) if file_format == "GIF" else frame) for frame in frames)
     with replacing(path, overwrite=overwrite) as file, _named(path):
         first = next(images)
@@ -140,14 +171,34 @@ def _opaque_or_not(frame):
     return frame
 
 
-def check_animated(path, frames):
-    """Raise UserError when a file of this suffix holds no more than one frame."""
-    if WRITABLE[Path(path).suffix.lower()] not in _ANIMATED:
+def check_result(path, *, width: int, height: int, frames: int = 1, memory: float | None = None) -> None:
+    """Raise UserError for a result that the format of `path` cannot hold, or that takes more memory than that.
+
+    frames: more than 1 of an animation. memory: in bytes, of what has to be collected before it is encoded; None: any.
+    """
+    path, file_format = Path(path), WRITABLE[Path(path).suffix.lower()]
+    if frames > 1 and file_format not in _ANIMATED:
         raise UserError(f"{path}: cannot hold {frames} frames; write .gif, .webp or .png (--format)")
+    longest = _LONGEST_SIDE.get(file_format)
+    if longest and max(width, height) > longest:
+        raise UserError(
+            f"{path}: cannot be written: {width}x{height} has a side of more than {longest} pixels, "
+            f"which {file_format} cannot hold; write .tif" + ("" if file_format == "PNG" else " or .png")
+        )
+    if file_format == "BMP" and 3 * width * height > _LARGEST_BMP:
+        raise UserError(f"{path}: cannot be written: {width}x{height} is more than BMP can hold; write .png")
+    needed = (_COLLECTED_FRAMES if frames > 1 else _COLLECTED).get(file_format, 0) * width * height * frames
+    if memory is not None and needed > memory:
+        several = f", {frames} frames" if frames > 1 else ""
+        remedy = "a smaller --scale" if frames > 1 else "write .png or .tif"
+        raise UserError(
+            f"{path}: {width}x{height}{several} would take about {needed / 1e9:.1f} GB of memory as {file_format}; "
+            f"{remedy}, --memory_mb={needed / 1e6 + 1:.0f} or --allow_large"
+        )
 
 
 @contextlib.contextmanager
-def replacing(path, *, overwrite=False, suffixes=None):
+def replacing(path, *, overwrite: bool = False, suffixes=None) -> Iterator[BinaryIO]:
     """An open binary file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
     Missing folders are made. Raises UserError when the file cannot be written, or the target has come to exist.
@@ -179,10 +230,10 @@ def replacing(path, *, overwrite=False, suffixes=None):
             temporary.unlink()
 
 
-def check_target(path, *, overwrite, suffixes=None):
+def check_target(path, *, overwrite: bool, suffixes=None) -> None:
     """Raise UserError when `path` has none of the suffixes, is a folder, or exists and is not to be overwritten.
 
-    suffixes: those of pictures when None.
+    suffixes: those of images when None.
     """
     path = Path(path)
     suffixes = suffixes or WRITABLE
@@ -190,10 +241,11 @@ def check_target(path, *, overwrite, suffixes=None):
         raise UserError(
             f"{path}: cannot write {path.suffix or 'a name without suffix'}; use one of {' '.join(suffixes)}"
         )
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder; a picture cannot take its place")
-    if path.exists() and not overwrite:
-        raise UserError(f"{path}: exists already; it is overwritten only when that is asked for")
+    with _named(path):  # a name too long, for one
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder; an image cannot take its place")
+        if path.exists() and not overwrite:
+            raise TargetExistsError(f"{path}: exists already; it is overwritten only when that is asked for")
 
 
 @contextlib.contextmanager
@@ -207,14 +259,44 @@ def _named(path):
         raise UserError(f"{path}: cannot be written: {reason(error)}") from error
 
 
-def _exif_bytes(path, exif, file_format, size):
-    if exif is None or file_format in ("BMP", "GIF"):
-        return None
+def _fitting_metadata(path, metadata, file_format, size):
+    """(EXIF as bytes, the rest) as far as the format has a place for them; one line for what would change the colours."""
+    exif = None
+    if metadata.exif is not None and file_format not in ("BMP", "GIF"):
+        exif = _exif_bytes(metadata.exif, size)
+    if file_format != "PNG":
+        if changed := metadata.colours_beside_srgb():
+            logging.warning(
+                "%s: %s left out: %s has no place for it, and the colours count as sRGB; PNG keeps it",
+                *(path, ", ".join(changed), file_format),
+            )
+        metadata = metadata._replace(colour_chunks=None, text=())
+    if metadata.xmp:
+        metadata = metadata._replace(xmp=_resized_xmp(metadata.xmp, size))
+    if file_format == "JPEG":
+        if exif and len(exif) > _MAX_JPEG_SEGMENT:
+            logging.warning("%s: EXIF left out: %d bytes are more than JPEG can hold", path, len(exif))
+            exif = None
+        for name, reserve in (("xmp", 29), ("iptc", 40), ("comment", 0)):
+            content = getattr(metadata, name)
+            if content and len(content) > _MAX_JPEG_SEGMENT - reserve:
+                logging.warning("%s: %s left out: %d bytes are more than JPEG can hold", path, name, len(content))
+                metadata = metadata._replace(**{name: None})
+    return exif, metadata
+
+
+def _exif_bytes(exif, size):
     if ExifTags.IFD.Exif in exif:
         sides = dict(zip((ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight), size, strict=True))
         exif[ExifTags.IFD.Exif] = {**exif[ExifTags.IFD.Exif], **sides}
-    content = exif.tobytes()
-    if file_format == "JPEG" and len(content) > _MAX_JPEG_EXIF:
-        logging.warning("%s: EXIF left out: %d bytes are more than JPEG can hold", path, len(content))
-        return None
-    return content
+    return exif.tobytes()
+
+
+def _resized_xmp(xmp, size):
+    """An XMP packet with the new width and height where it names the old ones."""
+    for names, side in (
+        (rb"exif:PixelXDimension|tiff:ImageWidth", size[0]),
+        (rb"exif:PixelYDimension|tiff:ImageLength", size[1]),
+    ):
+        xmp = re.sub(rb"((?:" + names + rb')(?:="|>))\d+', rb"\g<1>%d" % side, xmp)
+    return xmp

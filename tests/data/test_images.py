@@ -112,10 +112,10 @@ def bad_files(folder):
     whole = saved(folder / "whole.png", Image.fromarray(noise(64, 64, 3))).read_bytes()
     contents = {
         "empty.png": (b"", "empty"),
-        "text.jpg": (b"this is no picture", "not a picture"),
+        "text.jpg": (b"this is no picture", "not an image"),
         "cut.png": (whole[: len(whole) // 2], "damaged"),
         "corrupt.png": (whole[:60] + b"\0" * 400 + whole[460:], "damaged"),
-        "bomb.png": (png_of_claimed_size(60000, 60000), "too many pixels"),
+        "bomb.png": (png_of_claimed_size(60000, 60000), "too large"),
     }
     for name, (content, _) in contents.items():
         (folder / name).write_bytes(content)

@@ -132,7 +132,7 @@ def test_a_damaged_file_takes_its_pair_out_and_is_named(tmp_path, warnings_of_ab
     os.mkfifo(hr_dir / "0.png")
     assert [name for name, _, _ in paired(hr_dir, lr_dir, split="train", scale=2).pairs()] == ["c"]
     assert "hr/0.png: a named pipe" in warnings_of_absl.text
-    assert "lr/a.png: damaged" in warnings_of_absl.text and "hr/b.png: not a picture" in warnings_of_absl.text
+    assert "lr/a.png: damaged" in warnings_of_absl.text and "hr/b.png: not an image" in warnings_of_absl.text
     for path in hr_dir.glob("[a-d].png"):
         path.write_text("no picture")
     with pytest.raises(UserError, match="none of 4 pairs is usable.*0.png"):

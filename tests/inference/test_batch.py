@@ -7,7 +7,7 @@ from PIL import Image
 
 from errors import UserError
 from inference import Upscaler
-from inference.batch import upscale_files
+from inference.image_files import upscale_files
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def outcome(events):
 def test_a_failure_does_not_stop_the_others_and_the_order_is_kept(nearest, pairs):
     events = list(upscale_files(Upscaler(nearest), pairs))
     assert outcome(events) == [(source.name, source.name == "b.png", False) for source, _ in pairs]
-    assert "b.png: not a picture" in str(events[1].error)
+    assert "b.png: not an image" in str(events[1].error)
     for source, target in (pairs[0], pairs[4]):
         expected = np.asarray(Image.open(source)).repeat(4, 0).repeat(4, 1)
         np.testing.assert_array_equal(np.asarray(Image.open(target)), expected)
@@ -49,7 +49,7 @@ def test_done_files_are_skipped_or_errors_or_done_again(nearest, pairs):
 
 
 def test_progress_adds_up(nearest, pairs, monkeypatch):
-    monkeypatch.setattr("inference.batch._SMALL_FILE", 0)  # every picture goes strip by strip
+    monkeypatch.setattr("inference.image_files._SMALL_FILE", 0)  # every picture goes strip by strip
     shares = {}
     for _ in upscale_files(
         Upscaler(nearest, tile=5),
@@ -117,3 +117,56 @@ def test_a_locked_folder_and_an_unreadable_picture_are_a_line_each(nearest, pair
     ]
     assert events[3].error is None
     assert os.listdir("locked") == [] and os.listdir("open") == ["e.png"]
+
+
+def test_no_error_of_the_system_ends_a_folder(nearest, pairs, tmp_path):
+    """A link to itself, a pipe, a name whose result is too long: a line each, and the next."""
+    (tmp_path / "self.png").symlink_to("self.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    good, good_target = pairs[0]
+    bad = [(tmp_path / "self.png", "a.png"), (tmp_path / "pipe.png", "b.png"), (good, "c" * 252 + ".png")]
+    out = tmp_path / "out"
+    events = list(upscale_files(Upscaler(nearest), [(source, out / target) for source, target in bad] + [pairs[0]]))
+    assert [str(event.error).rpartition(": ")[2] for event in events[:3]] == [
+        "too many levels of symbolic links",
+        "a named pipe, not an image file",
+        "file name too long",
+    ]
+    assert events[3].error is None and good_target.is_file()
+
+
+def test_a_result_that_another_process_has_made_meanwhile_is_skipped(nearest, pairs):
+    class Slow(type(nearest)):
+        def __call__(self, lr):
+            for _, target in pairs[:2]:
+                target.parent.mkdir(exist_ok=True)
+                target.write_bytes(b"theirs")
+            return super().__call__(lr)
+
+    events = list(upscale_files(Upscaler(Slow()), pairs[:2], keep_done=True))
+    assert [(event.error, event.skipped) for event in events] == [(None, True)] * 2
+    assert all(target.read_bytes() == b"theirs" for _, target in pairs[:2])
+
+
+@pytest.mark.parametrize("small_file", [0, 2_000_000])
+def test_what_the_format_cannot_hold_is_said_before_the_work(nearest, tmp_path, monkeypatch, small_file):
+    monkeypatch.setattr("inference.image_files._SMALL_FILE", small_file)
+
+    class Never(type(nearest)):
+        def __call__(self, lr):
+            raise AssertionError("the network ran")
+
+    Image.new("RGB", (16_400, 1)).save(tmp_path / "a.png")
+    frames = [Image.new("RGB", (4500, 2), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "b.webp", save_all=True, append_images=frames[1:])
+    Image.new("L", (7000, 7000)).save(tmp_path / "c.png")
+    wanted = [("a.png", "a.jpg"), ("b.webp", "b.webp"), ("a.png", "a.webp"), ("c.png", "c.gif"), ("b.webp", "b.jpg")]
+    pairs = [(tmp_path / source, tmp_path / "out" / target) for source, target in wanted]
+    said = [str(event.error).partition(": ")[2] for event in upscale_files(Upscaler(Never()), pairs)]
+    assert said == [
+        "cannot be written: 65600x4 has a side of more than 65500 pixels, which JPEG cannot hold; write .tif or .png",
+        "cannot be written: 18000x8 has a side of more than 16383 pixels, which WEBP cannot hold; write .tif or .png",
+        "cannot be written: 65600x4 has a side of more than 16383 pixels, which WEBP cannot hold; write .tif or .png",
+        "28000x28000 would take about 9.4 GB of memory as GIF; write .png or .tif, --memory_mb=9409 or --allow_large",
+        "cannot hold 2 frames; write .gif, .webp or .png (--format)",
+    ]

@@ -38,7 +38,7 @@ def test_folder_with_failures_then_again(exported, folder):
     first = run(exported, "in", "--scale=3", "--format=png", cwd=folder)
     assert first.returncode == 1 and "Traceback" not in first.stderr
     assert "2 of 5 failed (3 written):" in first.stderr
-    assert "in/empty.png: empty file" in first.stderr and "in/text.jpg: not a picture" in first.stderr
+    assert "in/empty.png: empty file" in first.stderr and "in/text.jpg: not an image" in first.stderr
     made = {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in (folder / "in_x3").rglob("*.*")}
     assert sorted(made) == ["in_x3/a b_x3.png", "in_x3/c_x3.png", "in_x3/größe/日本_x3.png"]
     assert Image.open(folder / "in_x3/c_x3.png").size == (36, 24)
@@ -59,11 +59,53 @@ def test_folder_with_failures_then_again(exported, folder):
         (["-o", "in/text.jpg/b.png"], "b.png: cannot be written: in/text.jpg is not a folder"),
         (["-o", "{nonsense}.png"], "it may hold {stem}"),
         (["--quality=101"], "quality"),
+        (["--scale=nan"], "scale=nan"),
+        (["--strength=nan"], "strength=nan"),
+        (["-o", "-"], "--output=-: standard output is for raw frames"),
     ],
 )
 def test_mistakes_are_one_line(exported, folder, words, said):
     done = run(exported, "in/a b.png", *words, cwd=folder)
     assert done.returncode in (1, 2) and said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_finished_folder_of_one_is_done_and_what_fails_leaves_the_rest(exported, folder):
+    """Ends with 0 when there is nothing left to do; with 1 where a folder cannot be read or two results would be one."""
+    one = folder / "one"
+    one.mkdir()
+    Image.new("RGB", (8, 8)).save(one / "a.png")
+    for said in ("one_x2/a_x2.png", "1 of 1 were done already"):
+        done = run(exported, "one", cwd=folder)
+        assert done.returncode == 0 and said in done.stderr
+    Image.new("RGB", (8, 8)).save(one / "a.jpg")
+    (one / "note.heic").touch()
+    done = run(exported, "one", "--format=webp", cwd=folder)
+    assert done.returncode == 1 and "would be the result of both one/a.jpg and one/a.png" in done.stderr
+    assert "1 of 2 failed (1 written):" in done.stderr and (folder / "one_x2/a_x2.webp").is_file()
+    assert "one: 1 file of another kind left alone: .heic (1)" in done.stderr
+
+
+def test_streams(exported, folder):
+    """Nothing on standard input is a mistake, as is a frame beyond all measure; who stops to read ends it quietly."""
+    start = [*command(exported, "-"), "--video_size=64x64"]
+    done = subprocess.run(start, cwd=folder, input=b"", capture_output=True, timeout=120)
+    assert done.returncode == 1 and done.stderr.endswith(
+        b"-: standard input is empty; it takes raw RGB frames of 8 bits\n"
+    )
+    done = run(exported, "-", "--video_size=99999x99999", cwd=folder)
+    assert done.returncode == 1 and "--video_size=99999x99999: too large" in done.stderr
+    process = subprocess.Popen(start, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdin.write(bytes(64 * 64 * 3))
+    process.stdin.flush()
+    assert len(process.stdout.read(100)) == 100
+    process.stdout.close()
+    try:
+        process.stdin.write(bytes(64 * 64 * 3 * 40))
+        process.stdin.close()
+    except BrokenPipeError:
+        pass
+    assert process.wait(60) == 0
+    assert b"Broken" not in process.stderr.read()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

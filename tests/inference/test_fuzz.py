@@ -13,7 +13,7 @@ from PIL import Image
 
 from errors import UserError
 from inference import Upscaler
-from inference.picture_files import upscale_file
+from inference.image_files import upscale_file
 
 
 class Nearest:

@@ -60,9 +60,9 @@ def test_a_loop_of_links_ends(tree):
     "inputs, output, reason",
     [
         ("nowhere.png", None, "nowhere.png: no such file or folder"),
-        ("empty", None, "empty: holds no pictures"),
-        (["a.jpg", "b.PNG"], "one.png", "one.png: one picture cannot hold the results of several"),
-        ("in", "one.png", "one.png: one picture cannot hold"),
+        ("empty", None, "empty: holds no images"),
+        (["a.jpg", "b.PNG"], "one.png", "one.png: one image cannot hold the results of several"),
+        ("in", "one.png", "one.png: one image cannot hold"),
         (["a.jpg", "in/../a.jpg"], "out", "would be the result of both"),
     ],
 )
@@ -94,3 +94,36 @@ def test_one_format_for_all(tree):
 def test_an_original_is_never_the_target(tree, target):
     with pytest.raises(UserError, match="would take the place of an original"):
         plan_outputs("a.jpg", target)
+
+
+def test_a_result_of_two_costs_the_second_only(tree):
+    Path("in/c.jpg").touch()
+    problems = []
+    pairs = plan_outputs("in", extension=".png", problem=problems.append)
+    assert [str(source) for source, _ in pairs] == ["in/c.jpg", "in/deep/d.gif", "in/deep/e.webp"]
+    assert [str(error) for error in problems] == [
+        "in_x4/c_x4.png: would be the result of both in/c.jpg and in/c.png; rename one, or call twice"
+    ]
+
+
+def test_what_a_folder_holds_beside_images_is_counted(tree, monkeypatch):
+    lines = []
+    monkeypatch.setattr("absl.logging.info", lambda text, *values: lines.append(text % values))
+    for name in ("in/f.heic", "in/deep/g.heic", "in/._c.png", "in/.hidden/h.png", "in/__MACOSX/c.png", "in/i.jfif"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    assert [str(source) for source, _ in plan_outputs("in")] == [
+        *("in/c.png", "in/deep/d.gif", "in/deep/e.webp", "in/i.jfif")
+    ]
+    assert lines == ["in: 3 files of other kinds left alone: .heic (2), .txt (1)"]
+
+
+def test_links_to_themselves_and_long_names_are_planned_or_a_line(tree):
+    Path("in/self.png").symlink_to("self.png")
+    long = "l" * 247 + ".png"  # whose result has 254 bytes, and as --scale=2.125 too many
+    Path("in", long).touch()
+    assert {str(source) for source, _ in plan_outputs("in")} >= {"in/self.png", f"in/{long}"}
+    assert len(plan_outputs("in", "in/out")) == 5
+    for name in ("m" * 300, "a.jpg/b.png", "self/c.png"):
+        with pytest.raises(UserError, match=f"{name}: "):
+            plan_outputs(name)

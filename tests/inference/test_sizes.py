@@ -3,10 +3,10 @@ import pytest
 from PIL import Image
 
 from data.bicubic import bicubic_resize, iter_resized
+from data.image_reader import Still
 from errors import UserError
 from inference import Upscaler
-from inference.picture_files import upscale_file
-from inference.reading import Picture
+from inference.image_files import upscale_file
 from inference.sizes import Size, iter_sized_strips, parse_box, result_size
 
 
@@ -55,13 +55,13 @@ def test_results_have_exactly_the_size_asked_for(nearest, tmp_path, size, expect
 
 
 def test_the_native_factor_is_the_network_alone(nearest):
-    picture = Picture(pixels(9, 7, 3))
+    picture = Still(pixels(9, 7, 3))
     strips = iter_sized_strips(Upscaler(nearest), picture, Size(scale=4))
     np.testing.assert_array_equal(np.concatenate(list(strips)), picture.colours.repeat(4, 0).repeat(4, 1))
 
 
 def test_half_the_factor_is_the_exact_shrink_of_the_networks_result(nearest):
-    picture = Picture(pixels(40, 30, 3))
+    picture = Still(pixels(40, 30, 3))
     whole = Upscaler(nearest).upscale(picture.colours)
     result = np.concatenate(list(iter_sized_strips(Upscaler(nearest, tile=8), picture, Size(scale=2))))
     np.testing.assert_array_equal(result, bicubic_resize(whole, height=80, width=60))
@@ -71,7 +71,7 @@ def test_half_the_factor_is_the_exact_shrink_of_the_networks_result(nearest):
 @pytest.mark.parametrize("scale", [0.5, 2, 6])
 def test_alpha_goes_along(nearest, grey, scale):
     colours = pixels(20, 16) if grey else pixels(20, 16, 3)
-    picture = Picture(colours, np.where(np.arange(16) < 8, 0, 255).astype(np.uint8) + np.zeros((20, 1), np.uint8))
+    picture = Still(colours, np.where(np.arange(16) < 8, 0, 255).astype(np.uint8) + np.zeros((20, 1), np.uint8))
     result = np.concatenate(list(iter_sized_strips(Upscaler(nearest), picture, Size(scale=scale))))
     assert result.shape == (20 * scale, 16 * scale, 2 if grey else 4)
     assert result[:, 0, -1].max() == 0 and result[:, -1, -1].min() == 255
@@ -79,7 +79,7 @@ def test_alpha_goes_along(nearest, grey, scale):
 
 def test_more_than_two_passes_are_refused(nearest):
     with pytest.raises(UserError, match="3x2 to 51x34: more than 16 times"):
-        result_size(Upscaler(nearest), Picture(pixels(2, 3, 3)), Size(width=51))
+        result_size(Upscaler(nearest), Still(pixels(2, 3, 3)), Size(width=51))
 
 
 def test_boxes():

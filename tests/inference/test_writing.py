@@ -8,8 +8,8 @@ from PIL import Image
 
 from errors import UserError
 from inference import Upscaler
-from inference.picture_files import upscale_file
-from inference.writing import WRITABLE, picture_file
+from inference.image_files import upscale_file
+from inference.writing import WRITABLE, image_file
 
 
 def noise(*shape, dtype=np.uint8):
@@ -19,7 +19,7 @@ def noise(*shape, dtype=np.uint8):
 def write(path, picture, strip, **options):
     height, width, channels = picture.shape
     options = {"channels": channels, "dtype": picture.dtype, **options}
-    with picture_file(path, width=width, height=height, **options) as write_rows:
+    with image_file(path, width=width, height=height, **options) as write_rows:
         for top in range(0, height, strip):
             write_rows(picture[top : top + strip])
 
