@@ -83,6 +83,13 @@ flags.DEFINE_boolean(
     module_name=_GROUP,
 )
 flags.DEFINE_boolean("preview", False, "Of a video, the first two seconds only.", module_name=_GROUP)
+flags.DEFINE_enum(
+    "deinterlace",
+    "auto",
+    ["auto", "off"],
+    "Of a video, turn interlaced frames into whole ones first, or enlarge them with their combs.",
+    module_name=_GROUP,
+)
 flags.DEFINE_string("video_size", None, "WIDTHxHEIGHT of the raw frames on standard input.", module_name=_GROUP)
 flags.DEFINE_alias("o", "output")
 
@@ -104,7 +111,7 @@ def main(inputs):
         return upscale_stream(upscaler, size)
     videos = [word for word in inputs if Path(word).suffix.lower() in READABLE_VIDEOS]
     pictures = [word for word in inputs if word not in videos]
-    failed = any([upscale_one_video(upscaler, Path(video), size, label) for video in videos])
+    failed = upscale_videos(upscaler, [Path(video) for video in videos], size, label)
     if pictures:
         pairs = plan_outputs(pictures, FLAGS.output, scale=label, extension=extension)
         failed = upscale_pictures(upscaler, pairs, size) or failed
@@ -152,37 +159,69 @@ def default_model():
     return model
 
 
-def upscale_one_video(upscaler, source, size, label):
-    """Upscale a video under a progress bar, and say how fast it went. Returns 1 when it failed."""
-    from cli.progress import FileProgress
+def upscale_videos(upscaler, sources, size, label):
+    """Upscale videos one after the other; a failure is a line, and the others go on. Returns whether one failed."""
     from errors import UserError
-    from inference.video import CONTAINERS, upscale_video
+
+    failed, taken = False, {}
+    for source in sources:
+        try:
+            target = video_target(source, label, alone=len(sources) == 1)
+            if target in taken:
+                raise UserError(f"{source}: its result would be {target}, which is that of {taken[target]}; give -o")
+            taken[target] = source
+            if len(sources) > 1 and target.is_file() and not FLAGS.overwrite:
+                logging.info("%s was done already; --overwrite does it again", target)
+                continue
+            failed = upscale_one_video(upscaler, source, target, size) or failed
+        except UserError as error:
+            logging.error("%s", error)
+            failed = True
+    return failed
+
+
+def video_target(source, label, *, alone):
+    """Where a video's result goes. alone: whether it is the only one. Raises UserError."""
+    from errors import UserError
+    from inference.video import CONTAINERS
 
     extension = source.suffix if source.suffix.lower() in CONTAINERS else ".mp4"
     target = source.with_name(f"{source.stem}_x{label}{extension}")
-    if FLAGS.output:
-        output = Path(FLAGS.output)
-        target = output if output.suffix.lower() in CONTAINERS else output / target.name
-    try:
-        with FileProgress([source]) as progress:
-            done = upscale_video(
-                upscaler,
-                source,
-                target,
-                size=size,
-                preview=FLAGS.preview,
-                overwrite=FLAGS.overwrite,
-                advance=lambda share: progress.advance(source, share),
-            )
-    except UserError as error:
-        logging.error("%s", error)
-        return 1
+    if FLAGS.output and "{" in FLAGS.output:
+        raise UserError(f"--output={FLAGS.output}: a pattern is for pictures; give a file or a folder")
+    if FLAGS.output and Path(FLAGS.output).suffix.lower() in CONTAINERS:
+        if not alone:
+            raise UserError(f"{FLAGS.output}: one video cannot hold the results of several; give a folder")
+        target = Path(FLAGS.output)
+    elif FLAGS.output:
+        target = Path(FLAGS.output) / target.name
+    return target
+
+
+def upscale_one_video(upscaler, source, target, size):
+    """Upscale a video under a progress bar, and say how fast it went. Returns whether something is wrong. Raises UserError."""
+    from cli.progress import FileProgress
+    from inference.video import upscale_video
+
+    with FileProgress([source]) as progress:
+        done = upscale_video(
+            upscaler,
+            source,
+            target,
+            size=size,
+            preview=FLAGS.preview,
+            deinterlace=FLAGS.deinterlace == "auto",
+            overwrite=FLAGS.overwrite,
+            advance=lambda share: progress.advance(source, share),
+        )
     speed = done.frames / done.seconds
     logging.info("%s: %d frames in %.1f s, %.1f frames a second", target, done.frames, done.seconds, speed)
+    for problem in done.problems:
+        logging.error("%s", problem)
     if done.interrupted:
         logging.warning("%s: stopped; holds the frames up to there", target)
         raise KeyboardInterrupt
-    return 0
+    return bool(done.problems)
 
 
 def upscale_stream(upscaler, size):
