@@ -1,6 +1,6 @@
 """Time stamps: one time line over joined files, and stamps that rise from frame to frame."""
 
-from collections import deque
+import heapq
 from fractions import Fraction
 from math import floor
 
@@ -40,28 +40,29 @@ class FrameClock:
     """Strictly rising time stamps for decoded frames, in ticks of the film's time base.
 
     A stamp that is missing or does not rise becomes the one before it plus one frame's time; so does one that runs ahead of
-    the frame after it. by_order: the container stores no time of presentation (AVI): the n-th frame shown is given the
-    n-th of the stamps of its packets, which `sent` has noted.
+    the frame after it. by_order: "dts" or "pts" where the container does not store when a frame is shown, and FFmpeg's guess may
+    give the right stamps to the wrong frames: each frame then takes the least of those that `sent` has noted.
     """
 
-    def __init__(self, *, time_base: Fraction, rate: Fraction, by_order: bool):
+    def __init__(self, *, time_base: Fraction, rate: Fraction, by_order: str | None = None):
         self._step, self._by_order = max(Fraction(1), 1 / (rate * time_base)), by_order
-        self._stamps, self._last, self._held = deque(), None, None
+        self._stamps, self._last, self._held = [], None, None
 
     def sent(self, packet) -> None:
         """A packet went to the decoder."""
-        if self._by_order and packet.dts is not None:
-            self._stamps.append(packet.dts)
+        if self._by_order and getattr(packet, self._by_order) is not None:
+            heapq.heappush(self._stamps, getattr(packet, self._by_order))
 
     def failed(self, packet) -> None:
         """No frame will come of that packet."""
-        if packet.dts in self._stamps:
-            self._stamps.remove(packet.dts)
+        if self._by_order and getattr(packet, self._by_order) in self._stamps:
+            self._stamps.remove(getattr(packet, self._by_order))
+            heapq.heapify(self._stamps)
 
     def push(self, frame) -> list:
         """Take the next frame in the order of presentation; returns the one before it, with its stamp set."""
         if self._by_order and self._stamps:
-            frame.pts = self._stamps.popleft()
+            frame.pts = heapq.heappop(self._stamps)
         held, self._held = self._held, frame
         return [] if held is None else [self._stamped(held, frame.pts)]
 

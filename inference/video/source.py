@@ -89,7 +89,8 @@ class Source:
         names, joined = set(container.format.name.split(",")), bool(container.format.flags & _TS_DISCONT)
         start = Fraction(container.start_time or 0, 1_000_000) if joined else Fraction(0)
         self._line = TimeLine(joined=joined, start=start)
-        self._clock = FrameClock(time_base=self.time_base, rate=self.rate, by_order="avi" in names)
+        by_order = "dts" if "avi" in names else "pts" if "mxf" in names else None
+        self._clock = FrameClock(time_base=self.time_base, rate=self.rate, by_order=by_order)
         self.order = field_order(video)
         self._deinterlacer = Deinterlacer(self._av, self.time_base, self.order) if deinterlace else None
         self.combs, self._stuck = False, False  # whether an interlaced frame was left as it is; the thread did not end

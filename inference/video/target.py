@@ -3,6 +3,8 @@
 What the container cannot hold is named, once it is written: the result is opened and compared.
 """
 
+import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,7 @@ _ATTACHED_PIC = 1 << 10
 _TECHNICAL = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration", "bps", "number_of_", "_statistics", "vendor_id",
               "creation_tool", "handler_name", "metadatacreator", "has_audio", "has_video", "has_metadata", "datasize", "videosize",
               "alpha_mode", "source_id", "filesize", "lasttimestamp", "lastkeyframe", "canseektoend", "variant_bitrate")  # fmt: skip
+_TIMECODE = re.compile(r"\d\d:\d\d:\d\d[:;.]\d\d")
 _COVERS = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 
 
@@ -52,6 +55,7 @@ class Target:
                 self._copy_stream(other)
         self._container.metadata.update(_kept(source.container.metadata))
         self._container.set_chapters(source.chapters())
+        self._container.start_encoding()  # what cannot be written fails before the work, not after
 
     def _open_video(self, codec, options):
         source = self._source
@@ -81,15 +85,30 @@ class Target:
         elif other.type == "data":
             self._name(f"data left out (stream {other.index}, {_codec(other)})")
         else:
-            try:
-                copy = self._container.add_stream_from_template(other)
-            except (self._av.FFmpegError, ValueError):
+            if not self._fits(other):
                 codec, remedy = _codec(other), "" if name == "matroska" else "; a target NAME.mkv may"
                 self._name(f"{other.type} left out: {name} cannot hold {codec} (stream {other.index}{remedy})")
                 return
+            copy = self._add_copy(self._container, other)
             copy.metadata.update(_kept(other.metadata, technical=()))
             copy.disposition = other.disposition
             self._copies[other.index] = copy
+
+    def _fits(self, other):
+        """Whether a file of that kind can begin with such a stream: what a muxer says it holds, it may refuse all the same."""
+        try:
+            with self._av.open(io.BytesIO(), "w", format=self._container.format.name) as trial:
+                self._add_copy(trial, other)
+                trial.start_encoding()
+        except (self._av.FFmpegError, ValueError):
+            return False
+        return True
+
+    def _add_copy(self, container, other):
+        copy = container.add_stream_from_template(other)
+        if other.type == "audio" and "channels" in copy.codec_context.layout.name:  # an order that old containers leave open
+            copy.codec_context.layout = {1: "mono", 2: "stereo"}.get(other.codec_context.channels, copy.codec_context.layout)
+        return copy
 
     def _copy_cover(self, other):
         name, codec = self._container.format.name, other.codec_context and other.codec_context.name
@@ -164,7 +183,12 @@ def is_playable(av, file) -> bool:
 
 
 def _kept(metadata, technical=_TECHNICAL):
-    return {key: value for key, value in metadata.items() if not technical or not key.lower().startswith(technical)}
+    kept = {key: value for key, value in metadata.items() if not technical or not key.lower().startswith(technical)}
+    if kept.get("software", "").startswith("Lavf"):
+        del kept["software"]
+    if not _TIMECODE.fullmatch(kept.get("timecode", "00:00:00:00")):  # muxers fail on any other
+        del kept["timecode"]
+    return kept
 
 
 def _display_matrix(frame):
