@@ -76,7 +76,7 @@ def upscale_video(
         try:
             written = Target(av, file, target, film, height=height, width=width)
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise UserError(f"{target}: cannot be written: {reason(error)}") from error
+            raise UserError(f"{target}: cannot be written: {_why(error)}") from error
         return _Run(av, upscaler, film, written, target).all(advance)
 
 
@@ -103,6 +103,11 @@ def _pyav():
     except ImportError as error:
         raise UserError("videos need PyAV: pip install -r requirements-video.txt") from error
     return av
+
+
+def _why(error):
+    """FFmpeg's errors hold the system's words, too, but are not all OSError."""
+    return getattr(error, "strerror", None) or reason(error)
 
 
 class _Run:
@@ -167,7 +172,7 @@ class _Run:
             return UserError(f"{self._film.path}: {failure}")
         if isinstance(failure, MemoryError):
             return UserError(f"{self._film.path}: not enough memory")
-        return UserError(f"{self._path}: cannot be written: {reason(failure)}")
+        return UserError(f"{self._path}: cannot be written: {_why(failure)}")
 
 
 @contextlib.contextmanager

@@ -49,7 +49,7 @@ class Target:
             settings["movflags"] = "use_metadata_tags"  # keys of cameras, com.apple…, have no other place
         self._container = av.open(file, "w", format=name, container_options=settings)
         self._open_video(codec, options)
-        self._copies, self._ends = {}, {}
+        self._copies = {}
         for other in source.container.streams:
             if other.index != source.video.index:
                 self._copy_stream(other)
@@ -85,30 +85,11 @@ class Target:
         elif other.type == "data":
             self._name(f"data left out (stream {other.index}, {_codec(other)})")
         else:
-            if not self._fits(other):
+            try:
+                self._copies[other.index] = _Copy(self._av, self._container, other)
+            except (self._av.FFmpegError, ValueError):
                 codec, remedy = _codec(other), "" if name == "matroska" else "; a target NAME.mkv may"
                 self._name(f"{other.type} left out: {name} cannot hold {codec} (stream {other.index}{remedy})")
-                return
-            copy = self._add_copy(self._container, other)
-            copy.metadata.update(_kept(other.metadata, technical=()))
-            copy.disposition = other.disposition
-            self._copies[other.index] = copy
-
-    def _fits(self, other):
-        """Whether a file of that kind can begin with such a stream: what a muxer says it holds, it may refuse all the same."""
-        try:
-            with self._av.open(io.BytesIO(), "w", format=self._container.format.name) as trial:
-                self._add_copy(trial, other)
-                trial.start_encoding()
-        except (self._av.FFmpegError, ValueError):
-            return False
-        return True
-
-    def _add_copy(self, container, other):
-        copy = container.add_stream_from_template(other)
-        if other.type == "audio" and "channels" in copy.codec_context.layout.name:  # an order that old containers leave open
-            copy.codec_context.layout = {1: "mono", 2: "stereo"}.get(other.codec_context.channels, copy.codec_context.layout)
-        return copy
 
     def _copy_cover(self, other):
         name, codec = self._container.format.name, other.codec_context and other.codec_context.name
@@ -118,8 +99,7 @@ class Target:
         elif name == "matroska":
             self._container.add_attachment(*_COVERS[codec], bytes(packet))
         else:
-            self._copies[other.index] = copy = self._container.add_stream_from_template(other)
-            copy.disposition = other.disposition
+            self._copies[other.index] = _Copy(self._av, self._container, other)
 
     def _name(self, line):
         logging.warning("%s: %s", self._path, line)
@@ -139,18 +119,9 @@ class Target:
         copy = self._copies.get(packet.stream.index)
         if copy is None:
             return
-        end = self._ends.get(copy.index)
-        if packet.dts is None:
-            packet.dts = packet.pts if packet.pts is not None else (0 if end is None else end + 1)
-        if end is not None and packet.dts <= end:
-            packet.dts = end + 1
-        if packet.pts is None or packet.pts < packet.dts:
-            packet.pts = packet.dts
-        self._ends[copy.index] = packet.dts
-        packet.stream = copy
-        try:
+        if copy.ready(packet):
             self._container.mux(packet)
-        except (self._av.InvalidDataError, self._av.ArgumentError):
+        else:
             self._source.damage.uncopied()
 
     def close(self) -> None:
@@ -171,6 +142,86 @@ class Target:
             chapters = self._source.chapters()
             if len(result.chapters()) < len(chapters):
                 self._name(f"{len(chapters) - len(result.chapters())} chapters left out")
+
+
+class _Copy:
+    """A stream whose packets are copied, each tried first in a container of its own, which is thrown away.
+
+    What a muxer says it holds it may refuse at the head; and a damaged packet that it refuses in the film itself, where packets
+    wait for those of other streams, would end the film.
+    """
+
+    def __init__(self, av, container, other):
+        """Raises ValueError or FFmpegError where the container cannot hold it."""
+        self._av, self._other, self._format, self._end = av, other, container.format.name, None
+        self._trial, self._tried = self._open_trial()
+        self._stream = _copy_of(container, other)
+
+    def _open_trial(self):
+        trial = self._av.open(_Nowhere(), "w", format=self._format)
+        stream = _copy_of(trial, self._other)
+        trial.start_encoding()
+        return trial, stream
+
+    def ready(self, packet) -> bool:
+        """Make a packet one of this stream, with stamps that rise, where need be by a tick each. False where it cannot be written."""
+        end = self._end
+        if packet.dts is None:
+            packet.dts = packet.pts if packet.pts is not None else (0 if end is None else end + 1)
+        if end is not None and packet.dts <= end:
+            packet.dts = end + 1
+        if packet.pts is None or packet.pts < packet.dts:
+            packet.pts = packet.dts
+        stamp = packet.dts
+        try:
+            if end is None:  # some damage shows only in the index, which a whole file has at its end
+                first, stream = self._open_trial()
+                packet.stream = stream
+                first.mux(packet)
+                first.close()
+            packet.stream = self._tried
+            self._trial.mux(packet)
+        except (self._av.FFmpegError, ValueError):
+            return False
+        self._end, packet.stream = stamp, self._stream
+        return True
+
+
+class _Nowhere(io.RawIOBase):
+    """A file that keeps nothing."""
+
+    def __init__(self):
+        self._position = 0
+
+    def writable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def write(self, content):
+        self._position += len(content)
+        return len(content)
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        self._position = offset + (self._position if whence != io.SEEK_SET else 0)
+        return self._position
+
+    def tell(self):
+        return self._position
+
+
+def _copy_of(container, other):
+    copy = container.add_stream_from_template(other)
+    if (
+        other.type == "audio" and "channels" in other.codec_context.layout.name
+    ):  # an order that old containers leave open
+        copy.codec_context.layout = {1: "mono", 2: "stereo"}.get(
+            other.codec_context.channels, other.codec_context.layout
+        )
+    copy.metadata.update(_kept(other.metadata, technical=()))
+    copy.disposition = other.disposition
+    return copy
 
 
 def is_playable(av, file) -> bool:
