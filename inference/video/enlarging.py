@@ -16,7 +16,7 @@ from errors import UserError
 from inference.reading import Picture, reason
 from inference.sizes import Size, iter_sized_strips, result_size
 from inference.video.source import Frame, Source
-from inference.video.target import CONTAINERS, Target, holds_aspect, is_playable
+from inference.video.target import CONTAINERS, Target, frames_in, holds_aspect
 from inference.writing import check_target, replacing
 
 READABLE_VIDEOS = frozenset(
@@ -133,14 +133,14 @@ class _Run:
                 if not self._done:
                     raise failure if isinstance(failure, (UserError, KeyboardInterrupt)) else self._named(failure)
                 failure = self._encoder.submit(self._target.close).exception() or failure
-        if failure is not None and not is_playable(self._av, self._target.file):
-            raise self._named(failure) from failure
         interrupted = isinstance(failure, KeyboardInterrupt)
-        problems = (
-            []
-            if failure is None or interrupted
-            else [f"{self._named(failure)}; holds the {self._done} frames up to there"]
-        )
+        if failure is not None and not interrupted:
+            self._done = frames_in(self._av, self._target.file)
+            if not self._done:
+                raise self._named(failure) from failure
+        problems = []
+        if failure is not None and not interrupted:
+            problems.append(f"{self._named(failure)}; holds the {self._done} frames up to there")
         damage = None if failure else self._film.damage.describe()
         if damage:
             problems.insert(0, f"{self._film.path}: {damage}")
@@ -172,7 +172,7 @@ class _Run:
             return UserError(f"{self._film.path}: {failure}")
         if isinstance(failure, MemoryError):
             return UserError(f"{self._film.path}: not enough memory")
-        return UserError(f"{self._path}: cannot be written: {_why(failure)}")
+        return UserError(f"{self._path}: cannot be written: {_why(self._target.refused or failure)}")
 
 
 @contextlib.contextmanager

@@ -44,10 +44,20 @@ class Target:
         self._av, self.file, self._path, self._source = av, file, path, source
         self.height, self.width = height, width
         name, codec, options = CONTAINERS[path.suffix.lower()]
-        settings = {"default_mode": "passthrough"} if name in ("matroska", "webm") else {}
-        if name in ("mp4", "mov") and any("." in key for key in source.container.metadata):
-            settings["movflags"] = "use_metadata_tags"  # keys of cameras, com.apple…, have no other place
-        self._container = av.open(file, "w", format=name, container_options=settings)
+        settings = {"default_mode": "passthrough"}
+        if name in ("mp4", "mov"):
+            # In fragments until the index is written at the end: it plays up to there, whatever ends it. AAC in its form for
+            # broadcasting tells too late what the first fragment has to say of it.
+            late = any(
+                one.type == "audio" and one.name == "aac" and not one.extradata for one in source.container.streams
+            )
+            tags = any(
+                "." in key for key in source.container.metadata
+            )  # keys of cameras, com.apple…, have no other place
+            flags = "+use_metadata_tags" * tags + "+hybrid_fragmented+delay_moov" * (not late)
+            settings = {"movflags": flags} if flags else {}
+        self._straight = _Straight(file.raw)
+        self._container = av.open(self._straight, "w", format=name, container_options=settings)
         self._open_video(codec, options)
         self._copies = {}
         for other in source.container.streams:
@@ -124,13 +134,17 @@ class Target:
         else:
             self._source.damage.uncopied()
 
+    @property
+    def refused(self) -> OSError | None:
+        """What the system said when it refused to write, which FFmpeg does not pass on."""
+        return self._straight.error
+
     def close(self) -> None:
         """Write what the encoder still holds, and the index; then name what the container did not take."""
         try:
             self._container.mux(self._stream.encode(None))
         finally:
             self._container.close()
-        self.file.flush()
         self._compare()
 
     def _compare(self):
@@ -185,6 +199,129 @@ class _Copy:
             return False
         self._end, packet.stream = stamp, self._stream
         return True
+
+
+class _Straight:
+    """A file written past Python's buffer, which would hold on to what a full disc has refused, and refuse to close."""
+
+    def __init__(self, raw):
+        self._raw, self.name, self.seek, self.tell, self.error = raw, raw.name, raw.seek, raw.tell, None
+
+    def write(self, content):
+        left = memoryview(content)
+        try:
+            while left:
+                left = left[self._raw.write(left) :]
+        except OSError as error:
+            self.error = error
+            raise
+        return len(content)
+
+
+class _Nowhere(io.RawIOBase):
+    """A file that keeps nothing."""
+
+    def __init__(self):
+        self._position = 0
+
+    def writable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def write(self, content):
+        self._position += len(content)
+        return len(content)
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        self._position = offset + (self._position if whence != io.SEEK_SET else 0)
+        return self._position
+
+    def tell(self):
+        return self._position
+
+
+def _copy_of(container, other):
+    copy = container.add_stream_from_template(other)
+    if (
+        other.type == "audio" and "channels" in other.codec_context.layout.name
+    ):  # an order that old containers leave open
+        copy.codec_context.layout = {1: "mono", 2: "stereo"}.get(
+            other.codec_context.channels, other.codec_context.layout
+        )
+    copy.metadata.update(_kept(other.metadata, technical=()))
+    copy.disposition = other.disposition
+    return copy
+
+
+def frames_in(av, file) -> int:
+    """How many frames a file holds that was perhaps not finished; 0 where it cannot be read."""
+    try:
+        with av.open(file.name) as container:
+            return sum(1 for packet in container.demux(video=0) if packet.size)
+    except (av.FFmpegError, OSError, ValueError, IndexError):
+        return 0
+
+
+class _Copy:
+    """A stream whose packets are copied, each tried first in a container of its own, which is thrown away.
+
+    What a muxer says it holds it may refuse at the head; and a damaged packet that it refuses in the film itself, where packets
+    wait for those of other streams, would end the film.
+    """
+
+    def __init__(self, av, container, other):
+        """Raises ValueError or FFmpegError where the container cannot hold it."""
+        self._av, self._other, self._format, self._end = av, other, container.format.name, None
+        self._trial, self._tried = self._open_trial()
+        self._stream = _copy_of(container, other)
+
+    def _open_trial(self):
+        trial = self._av.open(_Nowhere(), "w", format=self._format)
+        stream = _copy_of(trial, self._other)
+        trial.start_encoding()
+        return trial, stream
+
+    def ready(self, packet) -> bool:
+        """Make a packet one of this stream, with stamps that rise, where need be by a tick each. False where it cannot be written."""
+        end = self._end
+        if packet.dts is None:
+            packet.dts = packet.pts if packet.pts is not None else (0 if end is None else end + 1)
+        if end is not None and packet.dts <= end:
+            packet.dts = end + 1
+        if packet.pts is None or packet.pts < packet.dts:
+            packet.pts = packet.dts
+        stamp = packet.dts
+        try:
+            if end is None:  # some damage shows only in the index, which a whole file has at its end
+                first, stream = self._open_trial()
+                packet.stream = stream
+                first.mux(packet)
+                first.close()
+            packet.stream = self._tried
+            self._trial.mux(packet)
+        except (self._av.FFmpegError, ValueError):
+            return False
+        self._end, packet.stream = stamp, self._stream
+        return True
+
+
+class _Straight:
+    """A file written past Python's buffer, which would hold on to what a full disc has refused, and refuse to close."""
+
+    def __init__(self, raw):
+        self._raw, self.name, self.seek, self.tell, self.error = raw, raw.name, raw.seek, raw.tell, None
+
+    def write(self, content):
+        left = memoryview(content)
+        try:
+            while left:
+                left = left[self._raw.write(left) :]
+        except OSError as error:
+            self.error = error
+            raise
+        return len(content)
 
 
 class _Nowhere(io.RawIOBase):
