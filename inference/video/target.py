@@ -98,8 +98,9 @@ class Target:
             try:
                 self._copies[other.index] = _Copy(self._av, self._container, other)
             except (self._av.FFmpegError, ValueError):
-                codec, remedy = _codec(other), "" if name == "matroska" else "; a target NAME.mkv may"
-                self._name(f"{other.type} left out: {name} cannot hold {codec} (stream {other.index}{remedy})")
+                remedy = "; a target NAME.mkv can" if _fits(self._av, other, "matroska") else ""
+                line = f"{other.type} left out: {name} cannot hold {_codec(other)} (stream {other.index}{remedy})"
+                self._name(line)
 
     def _copy_cover(self, other):
         name, codec = self._container.format.name, other.codec_context and other.codec_context.name
@@ -156,6 +157,17 @@ class Target:
             chapters = self._source.chapters()
             if len(result.chapters()) < len(chapters):
                 self._name(f"{len(chapters) - len(result.chapters())} chapters left out")
+
+
+def _fits(av, stream, name):
+    """Whether a container of that kind holds such a stream."""
+    try:
+        with av.open(_Nowhere(), "w", format=name) as container:
+            _copy_of(container, stream)
+            container.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
 
 
 class _Copy:
