@@ -7,6 +7,7 @@ from settings.fields import Command, setting
 from settings.training import Pictures
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
+IMAGE_FORMATS = ("png", "jpg", "webp", "tif", "bmp", "gif")
 
 
 @dataclass(frozen=True)
@@ -52,3 +53,66 @@ class ExportTflite(Command):
 
     export: Export = Export()
     pictures: Pictures = Pictures()
+
+
+@dataclass(frozen=True)
+class Upscaling:
+    """What is enlarged by which network, how far, and where it goes."""
+
+    heading: ClassVar[str] = "Upscaling"
+    output: str | None = setting(
+        None,
+        "File, folder or pattern to write, such as 'large/{folder}/{stem}_x{scale}.{ext}'; beside the input by default.",
+        alias="o",
+    )
+    format: str | None = setting(None, "Format of the results; each image's own by default.", choices=IMAGE_FORMATS)
+    quality: int = setting(95, "Of JPEG and WebP.", low=1, high=100)
+    overwrite: bool = setting(False, "Replace results that are there already.")
+    allow_large: bool = setting(False, "Take images of more than 64 megapixels, too (a small file can claim any size).")
+    model: str | None = setting(
+        None,
+        "Network: the name of a shipped one, a run folder, a .tflite or a .weights.h5 file; by default the newest student under runs/, "
+        "or compact_s where nothing was trained.",
+    )
+    engine: str = setting(
+        "auto", "Which file of a run folder: auto takes the fastest.", choices=("auto", "tflite", "keras")
+    )
+    strength: float | None = setting(
+        None,
+        "From 0, true to the image, to 1, as sharp as the adversarial phase made it: between two phases of a run folder, or both "
+        "trainings of a shipped network.",
+        low=0.0,
+        high=1.0,
+    )
+    self_ensemble: bool = setting(False, "Average over eight orientations: a little better, eight times slower.")
+    preserve_color: bool = setting(False, "Keep the image's own low frequencies.")
+    scale: float | None = setting(
+        None, "How many times larger, up to 16; the network's own factor by default.", low=0.01, high=16.0
+    )
+    width: int | None = setting(None, "Width of the result in pixels, instead of --scale.", low=1)
+    height: int | None = setting(None, "Height of the result in pixels, instead of --scale.", low=1)
+    fit: str | None = setting(None, "Box that the result fits into, such as 1920x1080, instead of --scale.")
+    threads: int | None = setting(None, "Threads of the network; all cores by default.", low=1)
+    memory_mb: int | None = setting(
+        None,
+        "About how much memory to take in all, 600 if possible; decides how large the tiles are that are computed at a time.",
+        low=1,
+    )
+    tile: int | None = setting(None, "Side of the tiles in input pixels, instead of --memory_mb.", low=1)
+    compare: bool = setting(
+        False, "Also write NAME.compare.png: the result beside bicubic, and where they differ most."
+    )
+    preview: bool = setting(False, "Of a video, the first two seconds only.")
+    deinterlace: str = setting(
+        "auto",
+        "Of a video, turn interlaced frames into whole ones first, or enlarge them with their combs.",
+        choices=("auto", "off"),
+    )
+    video_size: str | None = setting(None, "WIDTHxHEIGHT of the raw frames on standard input.")
+
+
+@dataclass(frozen=True)
+class Upscale(Command):
+    """upscale.py: images, folders, videos and streams, larger."""
+
+    upscaling: Upscaling = Upscaling()

@@ -1,0 +1,246 @@
+"""What upscale.py does: images, folders, videos and streams under one progress bar; a failure is a line, and the others go on."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from absl import logging
+from tqdm import tqdm
+
+import weights
+from data.image_reader import MAX_PIXELS
+from errors import UserError
+from inference.compare import write_comparison
+from inference.composition import PreservedColour, SelfEnsemble
+from inference.engines import use_tensorflow_threads
+from inference.image_files import upscale_files
+from inference.output_plan import plan_outputs
+from inference.sizes import Size, parse_box
+from inference.strength import interpolated, phase_files
+from inference.upscaler import Upscaler, open_engine
+from inference.video import CONTAINERS, READABLE_VIDEOS, upscale_raw, upscale_video
+from runs import newest_student_or_none
+from settings.files import Upscaling
+
+
+def upscale_all(settings: Upscaling, words: list[str]) -> int:
+    """Upscale what the words name. Returns 1 when something failed. Raises UserError for what cannot be begun."""
+    if not words:
+        raise UserError("name an image or a folder: upscale.py photo.jpg")
+    if "-" in words and words != ["-"]:
+        raise UserError("-: raw frames from standard input go alone; call twice")
+    if settings.output == "-" and words != ["-"]:
+        raise UserError("--output=-: standard output is for raw frames from standard input; name a file or folder")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leaves no half file either
+    size = asked_size(settings)
+    upscaler = open_upscaler(settings)
+    label = size.label if size else str(upscaler.scale)
+    session = _Session(settings, upscaler, size, label)
+    if words == ["-"]:
+        return session.stream()
+    videos = [word for word in words if Path(word).suffix.lower() in READABLE_VIDEOS]
+    images = [word for word in words if word not in videos]
+    failed = session.videos([Path(video) for video in videos])
+    return int((images and session.images(images)) or failed)
+
+
+def asked_size(settings: Upscaling) -> Size | None:
+    """The Size that --scale, --width, --height or --fit ask for; None for the network's own. Raises UserError."""
+    given = [name for name in ("scale", "width", "height", "fit") if getattr(settings, name) is not None]
+    if len(given) > 1:
+        raise UserError(f"--{given[0]} and --{given[1]}: give one; --fit=WIDTHxHEIGHT is the box for both sides")
+    if settings.fit:
+        return parse_box(settings.fit)
+    return Size(scale=settings.scale, width=settings.width, height=settings.height) if given else None
+
+
+def open_upscaler(settings: Upscaling) -> Upscaler:
+    """The upscaler that the settings describe. Raises UserError."""
+    model = settings.model or _default_model()
+    if settings.strength is not None:
+        use_tensorflow_threads(settings.threads)
+        model = interpolated(*phase_files(model), settings.strength)
+    engine = open_engine(model, threads=settings.threads, kind=settings.engine)
+    engine = SelfEnsemble(engine) if settings.self_ensemble else engine
+    engine = PreservedColour(engine) if settings.preserve_color else engine
+    return Upscaler(engine, tile=settings.tile, memory_mb=settings.memory_mb)
+
+
+def _default_model() -> str | Path:
+    model = newest_student_or_none() or weights.DEFAULT
+    logging.info("model: %s", model)
+    return model
+
+
+class _Session:
+    """One call of upscale.py."""
+
+    def __init__(self, settings: Upscaling, upscaler: Upscaler, size: Size | None, label: str) -> None:
+        self._settings, self._upscaler, self._size, self._label = settings, upscaler, size, label
+
+    def images(self, words: list[str]) -> bool:
+        """Upscale image files and folders under one progress bar, then sum up. Returns whether one failed."""
+        settings, failed, skipped, written = self._settings, [], 0, 0
+
+        def fail(error: UserError) -> None:
+            failed.append(error)
+            logging.error("%s", error)
+
+        extension = f".{settings.format}" if settings.format else None
+        pairs = plan_outputs(words, settings.output, scale=self._label, extension=extension, problem=fail)
+        left_out = len(failed)
+        with FileProgress([source for source, _ in pairs]) as progress:
+            events = upscale_files(
+                self._upscaler,
+                pairs,
+                size=self._size,
+                overwrite=settings.overwrite,
+                keep_done=len(pairs) > 1 or any(Path(word).is_dir() for word in words),
+                quality=settings.quality,
+                max_pixels=None if settings.allow_large else MAX_PIXELS,
+                advance=progress.advance,
+            )
+            for event in events:
+                progress.finish(event.source)
+                skipped += event.skipped
+                if event.error:
+                    fail(event.error)
+                elif not event.skipped:
+                    written += 1
+                    logging.info("%s", event.target)
+                    if settings.compare:
+                        self._compare(event.source, event.target, fail)
+        if skipped:
+            logging.info("%d of %d were done already; --overwrite does them again", skipped, len(pairs))
+        if failed and (count := len(pairs) + left_out) > 1:
+            logging.error("%d of %d failed (%d written):", len(failed), count, written)
+            for error in failed:
+                logging.error("  %s", error)
+        return bool(failed)
+
+    def _compare(self, source: Path, target: Path, fail) -> None:
+        path = target.with_suffix(".compare.png")
+        try:
+            write_comparison(source, target, path, overwrite=self._settings.overwrite)
+        except UserError as error:
+            fail(error)
+
+    def videos(self, sources: list[Path]) -> bool:
+        """Upscale videos one after the other. Returns whether one failed."""
+        failed, taken = False, {}
+        for source in sources:
+            try:
+                target = self._video_target(source, alone=len(sources) == 1)
+                if target in taken:
+                    raise UserError(
+                        f"{source}: its result would be {target}, which is that of {taken[target]}; give -o"
+                    )
+                taken[target] = source
+                if len(sources) > 1 and target.is_file() and not self._settings.overwrite:
+                    logging.info("%s was done already; --overwrite does it again", target)
+                    continue
+                failed = self._video(source, target) or failed
+            except UserError as error:
+                logging.error("%s", error)
+                failed = True
+        return failed
+
+    def _video_target(self, source: Path, *, alone: bool) -> Path:
+        extension = source.suffix if source.suffix.lower() in CONTAINERS else ".mp4"
+        beside = source.with_name(f"{source.stem}_x{self._label}{extension}")
+        output = self._settings.output
+        if not output:
+            return beside
+        if "{" in output:
+            raise UserError(f"--output={output}: a pattern is for images; give a file or a folder")
+        if Path(output).suffix.lower() not in CONTAINERS:
+            return Path(output) / beside.name
+        if not alone:
+            raise UserError(f"{output}: one video cannot hold the results of several; give a folder")
+        return Path(output)
+
+    def _video(self, source: Path, target: Path) -> bool:
+        """Upscale a video under a progress bar, and say how fast it went. Returns whether something is wrong."""
+        with FileProgress([source]) as progress:
+            done = upscale_video(
+                self._upscaler,
+                source,
+                target,
+                size=self._size,
+                preview=self._settings.preview,
+                deinterlace=self._settings.deinterlace == "auto",
+                overwrite=self._settings.overwrite,
+                advance=lambda share: progress.advance(source, share),
+            )
+        speed = done.frames / done.seconds
+        logging.info("%s: %d frames in %.1f s, %.1f frames a second", target, done.frames, done.seconds, speed)
+        for problem in done.problems:
+            logging.error("%s", problem)
+        if done.interrupted:
+            logging.warning("%s: stopped; holds the frames up to there", target)
+            raise KeyboardInterrupt
+        return bool(done.problems)
+
+    def stream(self) -> int:
+        """Raw frames from standard input to standard output. Returns the exit status."""
+        settings = self._settings
+        if not settings.video_size:
+            raise UserError("-: raw frames need --video_size=WIDTHxHEIGHT")
+        if settings.output not in (None, "-"):
+            raise UserError(f"--output={settings.output}: raw frames go to standard output; redirect it")
+        frame = parse_box(settings.video_size, flag="video_size")
+        if frame.width * frame.height > MAX_PIXELS and not settings.allow_large:
+            raise UserError(
+                f"--video_size={settings.video_size}: too large: more than {MAX_PIXELS / 1e6:g} megapixels; "
+                "--allow_large takes it all the same"
+            )
+        pipes = sys.stdin.buffer, sys.stdout.buffer
+        try:
+            count = upscale_raw(self._upscaler, *pipes, width=frame.width, height=frame.height, size=self._size)
+        except BrokenPipeError:  # who reads has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes
+            return 0
+        if not count:
+            raise UserError("-: standard input is empty; it takes raw RGB frames of 8 bits")
+        logging.info("%d frames", count)
+        return 0
+
+
+class FileProgress:
+    """`with FileProgress(paths) as progress`: one bar over many files, on a terminal only.
+
+    Its time is measured in their bytes: a large image counts for more than a small one.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._sizes = {path: max(1, path.stat().st_size) if path.is_file() else 1 for path in paths}
+        self._shares = dict.fromkeys(self._sizes, 0.0)
+        self._finished = 0
+        self._bar = tqdm(
+            total=sum(self._sizes.values()),
+            bar_format="{percentage:3.0f}% |{bar}| {desc} {elapsed}, {remaining} left",
+            disable=not sys.stderr.isatty(),
+        )
+        self._describe()
+
+    def __enter__(self) -> "FileProgress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def advance(self, path: Path, share: float) -> None:
+        """A share of the work on `path` is done."""
+        self._shares[path] += share
+        self._bar.update(share * self._sizes[path])
+
+    def finish(self, path: Path) -> None:
+        """All work on `path` is done, or will not be."""
+        self._bar.update((1 - self._shares[path]) * self._sizes[path])
+        self._finished += 1
+        self._describe()
+
+    def _describe(self) -> None:
+        self._bar.set_description_str(f"{self._finished} of {len(self._sizes)} images,")

@@ -1,0 +1,219 @@
+"""From a film to a larger film: decoding, the network, and encoding overlap. What is done is kept, whatever happens."""
+
+import contextlib
+import signal
+import threading
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from data.bicubic import bicubic_resize
+from data.image_reader import Still
+from errors import UserError, reason
+from inference.sizes import Size, iter_sized_strips, result_size
+from inference.video.source import Frame, Source
+from inference.video.target import CONTAINERS, Target, frames_in, holds_aspect
+from inference.writing import check_target, replacing
+
+READABLE_VIDEOS = frozenset(
+    [
+        *CONTAINERS,
+        ".avi",
+        ".divx",
+        ".dv",
+        ".f4v",
+        ".flv",
+        ".m2t",
+        ".m2ts",
+        ".m2v",
+        ".mpe",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".mxf",
+    ]
+    + [".3g2", ".3gp", ".asf", ".mod", ".ogm", ".ogv", ".qt", ".rm", ".tod", ".ts", ".vob", ".wmv"]
+)
+_BEHIND = 4  # frames to encode that may wait
+
+
+class VideoResult(NamedTuple):
+    """frames: how many were written, in how many seconds; interrupted: whether Ctrl-C ended it early.
+
+    problems: a line for each thing that went wrong: what of the source was damaged, why it ended before its time.
+    """
+
+    frames: int
+    seconds: float
+    interrupted: bool = False
+    problems: tuple[str, ...] = ()
+
+
+def upscale_video(
+    upscaler, source, target, *, size=None, preview=False, deinterlace=True, overwrite=False, advance=lambda share: None
+) -> VideoResult:
+    """Upscale one film into another; the target's suffix says its container.
+
+    size: a `Size`; the network's own factor when None. preview: the first two seconds only. deinterlace: interlaced frames
+    become whole ones first. advance: called with the share of the work as it gets done.
+    A source that is damaged is read as far as it can be, and `problems` says what was lost. Once a frame is written nothing loses
+    it: on KeyboardInterrupt, on a full disc, on any error the file is finished, so that it plays, and `problems` says why.
+
+    Raises UserError ("PATH: reason") for what cannot be read or written at all, and where PyAV is not installed.
+    """
+    av, source, target = _pyav(), Path(source), Path(target)
+    check_target(target, overwrite=overwrite, suffixes=CONTAINERS)
+    with contextlib.ExitStack() as stack:
+        film = Source(av, source, preview=preview, deinterlace=deinterlace)
+        stack.callback(film.close)
+        film.name_losses()
+        height, width = _even_size(upscaler, film, size, squared=not holds_aspect(target))
+        file = stack.enter_context(replacing(target, overwrite=overwrite, suffixes=CONTAINERS))
+        try:
+            written = Target(av, file, target, film, height=height, width=width)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise UserError(f"{target}: cannot be written: {_why(error)}") from error
+        return _Run(av, upscaler, film, written, target).all(advance)
+
+
+def upscale_raw(upscaler, stdin, stdout, *, width, height, size=None) -> int:
+    """Raw RGB frames of 8 bits (FFmpeg's `-f rawvideo -pix_fmt rgb24`) from one binary stream to another.
+
+    Returns the number of frames. Raises UserError when the stream ends amid a frame.
+    """
+    count, length = 0, width * height * 3
+    while chunk := stdin.read(length):
+        if len(chunk) < length:
+            raise UserError(f"-: ends amid frame {count + 1}: {len(chunk)} of {length} bytes; is --video_size right?")
+        picture = Still(np.frombuffer(chunk, np.uint8).reshape(height, width, 3))
+        for strip in iter_sized_strips(upscaler, picture, size):
+            stdout.write(np.ascontiguousarray(strip))
+        stdout.flush()
+        count += 1
+    return count
+
+
+def _pyav():
+    try:
+        import av
+    except ImportError as error:
+        raise UserError("videos need PyAV: pip install -r requirements-video.txt") from error
+    return av
+
+
+def _why(error):
+    """FFmpeg's errors hold the system's words, too, but are not all OSError."""
+    return getattr(error, "strerror", None) or reason(error)
+
+
+class _Run:
+    """One film's way through the network, and its end."""
+
+    def __init__(self, av, upscaler, film, written, path):
+        self._av, self._upscaler, self._film, self._target, self._path = av, upscaler, film, written, path
+        self._pending, self._frames, self._done = deque(), 0, 0
+
+    def all(self, advance):
+        """Everything, then a file that plays: a VideoResult. Raises UserError or KeyboardInterrupt where not one frame was written."""
+        begun, failure = time.monotonic(), None
+        with ThreadPoolExecutor(1) as self._encoder:
+            try:
+                self._enlarge(advance)
+                while self._pending:
+                    self._pending.popleft().result()
+            except (Exception, KeyboardInterrupt) as error:
+                failure = error
+            with _undisturbed():
+                for future in self._pending:
+                    failure = failure or future.exception()
+                if not self._done:
+                    raise failure if isinstance(failure, (UserError, KeyboardInterrupt)) else self._named(failure)
+                failure = self._encoder.submit(self._target.close).exception() or failure
+        interrupted = isinstance(failure, KeyboardInterrupt)
+        if failure is not None and not interrupted:
+            self._done = frames_in(self._av, self._target.file)
+            if not self._done:
+                raise self._named(failure) from failure
+        problems = []
+        if failure is not None and not interrupted:
+            problems.append(f"{self._named(failure)}; holds the {self._done} frames up to there")
+        damage = None if failure else self._film.damage.describe()
+        if damage:
+            problems.insert(0, f"{self._film.path}: {damage}")
+        return VideoResult(self._done, time.monotonic() - begun, interrupted, tuple(problems))
+
+    def _enlarge(self, advance):
+        # Used in turn: fresh memory costs as much as the rest of the copying. One is filled while others wait.
+        canvases = self._target.canvases(_BEHIND + 1)
+        with contextlib.closing(iter(self._film)) as items:
+            for item in items:
+                while len(self._pending) >= _BEHIND:
+                    self._pending.popleft().result()
+                if isinstance(item, Frame):
+                    canvas, pixels = canvases[self._frames % len(canvases)]
+                    _enlarge_into(pixels, self._upscaler, item.pixels)
+                    self._pending.append(self._encoder.submit(self._encode, canvas, item.pts))
+                    self._frames += 1
+                    advance(1 / max(self._film.frames, self._frames))
+                else:
+                    self._pending.append(self._encoder.submit(self._target.copy, item))
+
+    def _encode(self, canvas, pts):
+        self._target.encode(canvas, pts)
+        self._done += 1
+
+    def _named(self, failure):
+        """That error as a UserError with the name of a file."""
+        if isinstance(failure, UserError):
+            return UserError(f"{self._film.path}: {failure}")
+        if isinstance(failure, MemoryError):
+            return UserError(f"{self._film.path}: not enough memory")
+        return UserError(f"{self._path}: cannot be written: {_why(self._target.refused or failure)}")
+
+
+@contextlib.contextmanager
+def _undisturbed():
+    """Ctrl-C and SIGTERM, or a second one of them, do not cut off the end of a file: it is a matter of a few frames."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _even_size(upscaler, film, size, *, squared):
+    """(height, width) of the result: even, since 4:2:0 halves the colours, by one pixel less where need be.
+
+    squared: pixels that are not square become so; the side that grows is the shorter one.
+    """
+    height, width = film.first.height, film.first.width
+    if squared and film.aspect:
+        height, width = max(height, round(height / film.aspect)), max(width, round(width * film.aspect))
+    if size is not None and film.first.rotation % 180:
+        size = size._replace(width=size.height, height=size.width)
+    rows, columns = result_size(upscaler, Still(np.empty((height, width, 3), np.uint8)), size)
+    return max(2, rows - rows % 2), max(2, columns - columns % 2)
+
+
+def _enlarge_into(pixels, upscaler, colours):
+    """Fill pixels (H, W, 3) uint8 with a frame's enlargement. Frames of another size than the first are brought to the same."""
+    (height, width), (rows, columns) = pixels.shape[:2], colours.shape[:2]
+    if (height, width) == (rows * upscaler.scale, columns * upscaler.scale):
+        upscaler.upscale(colours, out=pixels)
+        return
+    most = upscaler.scale**2
+    if height <= most * rows and width <= most * columns:
+        size = Size(width=width) if width * rows >= height * columns else Size(height=height)
+        colours = np.concatenate(list(iter_sized_strips(upscaler, Still(colours), size)))
+    if max(abs(height - colours.shape[0]), abs(width - colours.shape[1])) > 1:
+        colours = bicubic_resize(colours, height=height, width=width)
+    missing = [(0, max(0, side - got)) for side, got in zip((height, width), colours.shape, strict=False)]
+    pixels[:] = np.pad(colours, (*missing, (0, 0)), mode="edge")[:height, :width]
