@@ -31,7 +31,7 @@ DATASET_FLAGS = {
 FIXED = {
     *("dataset", "scale", "batch_size", "patch_size", "detail", "seed"),
     *(name for names in DATASET_FLAGS.values() for name in names),
-    *("teacher", "student", "depth", "width", "expansion", "tail", "init", "method", "al", "qat", "guide"),
+    *("teacher", "student", "depth", "width", "expansion", "tail", "residual", "init", "method", "al", "qat", "guide"),
     *("content_loss", "perceptual_layer", "pixel_loss", "before_activation", "shifted_features"),
     *("cache_teacher", "self_ensemble", "cache_format", "teacher_images"),
     *("kd_weight", "adversarial_weight", "pixel_weight", "grid_weight", "adversarial_loss"),
@@ -141,6 +141,13 @@ def define_network(role, *, default):
         None,
         TAIL_NAMES,
         "What a compact network predicts. rgb: a residual for each colour; luma: one for all three, onto a learned interpolation of the picture.",
+    )
+    define.integer(
+        group,
+        "residual",
+        None,
+        "How many residual blocks of two the last hidden convolutions of a compact network form; --depth counts all of them.",
+        lower_bound=0,
     )
     define.integer(
         group,

@@ -68,7 +68,7 @@ def _set_up_machine():
 
 def new_generator(name):
     """The network that --teacher or --student names, with --depth, --width and --scale, starting from --init where that is given."""
-    arguments = ("depth", "width", "expansion", "tail")
+    arguments = ("depth", "width", "expansion", "tail", "residual")
     sizes = {key: getattr(FLAGS, key) for key in arguments if getattr(FLAGS, key) is not None}
     model = build_generator(name, scale=FLAGS.scale, **sizes)
     if FLAGS.init:
