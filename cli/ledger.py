@@ -46,7 +46,7 @@ _EQUAL = (
         "clip_norm",
         "ema_decay",
     ),
-    *("expansion", "tail", "precision"),
+    *("expansion", "tail", "residual", "precision"),
 )
 _TEACHER = "teacher"
 
