@@ -10,7 +10,7 @@ import tensorflow as tf
 from absl import logging
 
 from errors import UserError
-from models import load_generator
+from models import check_finite, load_generator
 from weights import refuse_as_output
 
 
@@ -42,9 +42,10 @@ def export_graph(model, folder, *, batch=None, height=None, width=None, eight_bi
 def write_saved_model(model, path):
     """Write `model` as the SavedModel folder `path`, for any batch, height and width; whole or not at all.
 
-    Raises UserError when something is there already, or it cannot be written.
+    Raises UserError when something is there already, it cannot be written, or a weight is NaN or infinite.
     """
     path = Path(path)
+    check_finite(model, f"--saved_model={path}")
     if path.exists():
         raise UserError(f"--saved_model={path}: is there already; name another folder, or remove it first")
     try:

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from errors import UserError
 from export.saved_model import export_graph
+from models import check_finite
 from models.compact import Compact
 from models.quantized import QuantizedCompact
 
@@ -29,8 +30,10 @@ def convert(model, *, height=None, width=None, quantize="none", calibration=()):
 
     The way leads over a SavedModel, which freezes the weights: converting a Keras 3 model's function directly leaves them variables, and the
     file then runs several times slower. A compact student goes to int8 in its quantised form, which has no operation outside the integers; one that
-    was fine-tuned in that form (`distill.py --qat`) keeps the ranges it learned. Raises UserError when the converter refuses an operation.
+    was fine-tuned in that form (`distill.py --qat`) keeps the ranges it learned. Raises UserError when the converter refuses an operation, or
+    a weight is NaN or infinite.
     """
+    check_finite(model, type(model).__name__)
     if isinstance(model, QuantizedCompact) and quantize != "int8":
         raise UserError(f"--quantize={quantize}: the student is a quantised one; export it with --quantize=int8")
     if isinstance(model, Compact) and quantize == "int8":

@@ -9,13 +9,22 @@ from models.catalog import (
     from_config,
     materialise,
 )
-from models.weight_files import load_generator, load_into, load_model, read_facts, read_network, save_weights
+from models.weight_files import (
+    check_finite,
+    load_generator,
+    load_into,
+    load_model,
+    read_facts,
+    read_network,
+    save_weights,
+)
 
 __all__ = [
     "DISCRIMINATORS",
     "GENERATORS",
     "build_discriminator",
     "build_generator",
+    "check_finite",
     "clone",
     "from_config",
     "load_generator",

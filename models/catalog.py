@@ -5,6 +5,7 @@ A generator takes (B, h, w, 3) float32 in [0, 1] of any height and width and ret
 `features(lr, training=)` gives (B, h, w, channels), `enlarge(features, lr)` the picture.
 """
 
+import inspect
 from typing import Any
 
 import keras
@@ -64,13 +65,29 @@ def build_discriminator(name: str, *, size: int, **overrides: Any) -> keras.Mode
 
 def from_config(class_name: str, config: dict[str, Any]) -> keras.Model:
     """The network of that class and `get_config()`, freshly initialised. Raises UserError for a class that is none of ours."""
-    if class_name == "QuantizedCompact":
+    return materialise(_class(class_name).from_config(config))
+
+
+def whole_config(class_name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """`config` with the defaults of the arguments that it leaves out, as `get_config()` of that class gives it; builds nothing.
+
+    Raises UserError for a class that is none of ours, and for arguments that it does not take.
+    """
+    arguments = inspect.signature(_class(class_name)).parameters.values()
+    defaults = {each.name: each.default for each in arguments if each.kind is each.KEYWORD_ONLY}
+    if unknown := [name for name in config if name not in defaults]:
+        raise UserError(f"a {class_name} of this version takes no {', '.join(unknown)}")
+    return {**defaults, **config}
+
+
+def _class(name):
+    if name == "QuantizedCompact":
         from models.quantized import QuantizedCompact  # here: it needs TensorFlow, which the other networks do without
 
-        return materialise(QuantizedCompact.from_config(config))
-    if class_name not in CLASSES:
-        raise UserError(f"{class_name!r} is no network of this version; it knows {', '.join(CLASSES)}")
-    return materialise(CLASSES[class_name].from_config(config))
+        return QuantizedCompact
+    if name not in CLASSES:
+        raise UserError(f"{name!r} is no network of this version; it knows {', '.join(CLASSES)}")
+    return CLASSES[name]
 
 
 def clone(model: keras.Model) -> keras.Model:

@@ -26,8 +26,15 @@ TAILS = ("rgb", "luma")
 class Compact(keras.Model):
     """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and not clipped.
 
-    depth: hidden 3×3 convolutions between head and tail. width: their channels. scale: any integer from 1.
-    expansion: 0 for plain convolutions; otherwise each trains as branches, the wide one with `expansion` times the channels, until `fuse()`.
+    depth: hidden 3×3 convolutions between head and tail. width: their channels. scale: any integer
+    from 1. expansion: 0 for plain convolutions; otherwise each trains as branches, the wide one with
+    `expansion` times the channels, until `fuse()`. Raises UserError for sizes that make no network.
+
+    residual: how many residual blocks the last 2·residual hidden convolutions form, each
+    relu(x + conv(relu(conv(x)))); plain stacks gain little beyond a depth of 10. With the ReLU behind
+    the sum features are never negative: all 256 levels of int8 serve what there is, and identities can
+    be inserted (`models.growth`). A linear sum takes the same time. The second convolution starts at
+    zero, so a block starts as the identity.
 
     tail: what the network predicts, and what it adds that to.
     "rgb"   a residual for each colour, onto the *anchor*: the input repeated scale² times, which depth-to-space enlarges by nearest neighbour.
@@ -35,16 +42,22 @@ class Compact(keras.Model):
             Chroma has little detail of its own; the third of the tail that is left costs a third.
     """
 
-    def __init__(self, *, depth=8, width=32, scale=4, expansion=0, tail="rgb", **kwargs):
+    def __init__(self, *, depth=8, width=32, scale=4, expansion=0, tail="rgb", residual=0, **kwargs):
         super().__init__(**kwargs)
         if tail not in TAILS:
             raise UserError(f"tail {tail!r}: choose one of {', '.join(TAILS)}")
+        if not 0 <= 2 * residual <= depth:
+            raise UserError(f"residual {residual}: a depth of {depth} has room for 0 to {depth // 2} residual blocks")
         self.depth, self.width, self.scale, self.expansion, self.tail_form = depth, width, scale, expansion, tail
-        # Each hidden convolution starts as the identity and a little beside it: an identity branch where there are branches.
+        self.residual = residual
+        # Each plain convolution starts as the identity and a little beside it: an identity branch where there are branches.
         beside = keras.initializers.VarianceScaling(0.5, mode="fan_in")
         start = beside if expansion else IdentityInitializer(beside)
         self.head = self._conv(width, "head", "relu", keras.initializers.HeNormal())
-        self.trunk = [self._conv(width, f"conv_{i + 1}", "relu", start.clone()) for i in range(depth)]
+        starts = [("relu", start.clone()) for _ in range(depth - 2 * residual)]
+        for _ in range(residual):
+            starts += [("relu", keras.initializers.HeNormal()), (None, keras.initializers.Zeros())]
+        self.trunk = [self._conv(width, f"conv_{i + 1}", *start) for i, start in enumerate(starts)]
         start, colours = SubPixelInitializer(scale, small_start()), 3 if tail == "rgb" else 1
         one_bias = OneBiasPerColour(scale, colours=colours)
         self.tail = self._conv(colours * scale**2, "tail", None, start, bias_constraint=one_bias)
@@ -80,8 +93,11 @@ class Compact(keras.Model):
     def features(self, lr, training=False):
         """What the hidden convolutions make of the picture: (B, h, w, width)."""
         x = self.head(lr)
-        for conv in self.trunk:
+        plain = self.depth - 2 * self.residual
+        for conv in self.trunk[:plain]:
             x = conv(x)
+        for first, second in zip(self.trunk[plain::2], self.trunk[plain + 1 :: 2], strict=True):
+            x = ops.relu(x + second(first(x)))
         return x
 
     def enlarge(self, features, lr):
@@ -89,7 +105,7 @@ class Compact(keras.Model):
         residual = self.tail(features)
         if self.tail_form == "rgb":
             return onto_anchor(residual, lr, scale=self.scale, dtype=self.variable_dtype)
-        residual = every_colour(ops.cast(residual, self.variable_dtype))
+        residual = ops.cast(every_colour(residual), self.variable_dtype)
         return to_space(self.interpolation(lr) + residual, self.scale)
 
     def call(self, lr, training=False):
@@ -113,4 +129,5 @@ class Compact(keras.Model):
             "scale": self.scale,
             "expansion": self.expansion,
             "tail": self.tail_form,
+            "residual": self.residual,
         }

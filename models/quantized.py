@@ -9,11 +9,31 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from models.compact import Compact
+from models.upsampling import repeat_channels, to_every_colour, to_space
+
 
 def quantise_kernel(kernel):
     """8 bits per output channel, symmetric about 0, as integer convolutions want it: (h, w, in, out) to the same."""
     bound = tf.maximum(tf.reduce_max(tf.abs(kernel), axis=(0, 1, 2)), 1e-6)
     return tf.quantization.fake_quant_with_min_max_vars_per_channel(kernel, -bound, bound, narrow_range=True)
+
+
+def quantise_interpolation(kernel):
+    """The same for a kernel (3, 3, 3, n) of the image itself, each 3×3 plane keeping its sum as closely as a step allows.
+
+    What single weights lose adds up on a flat image to another level for each sub-pixel: a grid, and a colour cast. The
+    middle of the plane makes up for it, with room for that above the largest weight.
+    """
+    bound = tf.maximum(tf.reduce_max(tf.abs(kernel), axis=(0, 1, 2)), 1e-6) * (130 / 127)
+
+    def rounded(values):
+        return tf.quantization.fake_quant_with_min_max_vars_per_channel(values, -bound, bound, narrow_range=True)
+
+    step = bound / 127
+    missing = tf.round(tf.reduce_sum(kernel - rounded(kernel), axis=(0, 1)) / step) * step
+    middle = tf.reshape(tf.one_hot(4, 9), (3, 3, 1, 1))
+    return rounded(rounded(kernel) + middle * tf.stop_gradient(missing))
 
 
 class Range(layers.Layer):
@@ -28,10 +48,11 @@ class Range(layers.Layer):
         self.high = self.add_weight(shape=(), initializer="ones", name="high")
 
     def cover(self, values):
-        """Widen the bounds so that `values` lie between them."""
+        """Widen the bounds so that `values` lie between them; the values come back as they are."""
         if self.signed:
             self.low.assign(ops.minimum(self.low, ops.min(values)))
         self.high.assign(ops.maximum(self.high, ops.max(values)))
+        return values
 
     def call(self, x):
         return tf.quantization.fake_quant_with_min_max_vars(x, self.low.value, self.high.value)
@@ -41,22 +62,34 @@ class QuantizedCompact(keras.Model):
     """(B, h, w, 3) to (B, scale·h, scale·w, 3), float32 in [0, 1], as `models.compact.Compact`, in steps of 8 bits throughout.
 
     Input and output have the fixed range [0, 1]. In training the output is neither rounded nor clipped, so the loss still sees how far it is off.
+    The sums of residual blocks and the interpolation of a "luma" tail have ranges of their own.
     """
 
     clipped = True  # its output lies in [0, 1]
 
-    def __init__(self, *, depth=8, width=32, scale=4, **kwargs):
+    def __init__(self, *, depth=8, width=32, scale=4, tail="rgb", residual=0, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})  # bfloat16 would round again what is rounded to 8 bits
-        self.depth, self.width, self.scale = depth, width, scale
-        filters = [width] * (depth + 1) + [3 * scale**2]
-        self.convs = [
-            layers.Conv2D(n, 3, padding="same", dtype="float32", name=f"conv_{i}") for i, n in enumerate(filters)
-        ]
+        form = Compact(depth=depth, width=width, scale=scale, tail=tail, residual=residual)  # refuses what is none
+        self.depth, self.width, self.scale, self.tail_form, self.residual = depth, width, scale, tail, residual
+        filters = [width] * (depth + 1) + [form.tail.filters]
+        self.convs = [self._conv(n, f"conv_{i}") for i, n in enumerate(filters)]
         for conv, channels in zip(self.convs, [3] + filters, strict=False):
-            conv.build(
-                (None, None, None, channels)
-            )  # their kernels are used, rounded; they are never called themselves
-        self.ranges = [Range(signed=i == depth + 1, dtype="float32", name=f"range_{i}") for i in range(depth + 2)]
+            # Their kernels are used, rounded; they are never called themselves.
+            conv.build((None, None, None, channels))
+        # Behind a ReLU lies nothing below 0. The second convolution of a block has none, nor has the tail.
+        second = range(depth - 2 * residual + 2, depth + 1, 2)
+        self.ranges = [self._range(f"range_{i}", signed=i in second or i == depth + 1) for i in range(depth + 2)]
+        self.sums = [self._range(f"sum_{i + 1}") for i in range(residual)]
+        if tail == "luma":
+            self.interpolation = self._conv(3 * scale**2, "interpolation", use_bias=False)
+            self.interpolation.build((None, None, None, 3))
+            self.interpolation_range = self._range("interpolation_range", signed=True)
+
+    def _conv(self, filters, name, **options):
+        return layers.Conv2D(filters, 3, padding="same", dtype="float32", name=name, **options)
+
+    def _range(self, name, signed=False):
+        return Range(signed=signed, dtype="float32", name=name)
 
     @classmethod
     def of(cls, compact, pictures):
@@ -65,17 +98,20 @@ class QuantizedCompact(keras.Model):
         pictures: iterable of (1, h, w, 3) float32 in [0, 1]; the ranges start where the activations on them lie.
         """
         plain = compact.fuse()
-        model = cls(depth=plain.depth, width=plain.width, scale=plain.scale)
+        config = plain.get_config()
+        del config["expansion"]
+        model = cls(**config)
         model(keras.Input((None, None, 3)), training=False)
-        for ours, theirs in zip(model.convs, plain.layers, strict=True):
+        trained = [plain.head, *plain.trunk, plain.tail]
+        for ours, theirs in zip(model.convs, trained, strict=True):
             ours.set_weights(theirs.get_weights())
-        for bounds in model.ranges:
-            bounds.high.assign(1e-3)
+        if plain.tail_form == "luma":
+            model.interpolation.set_weights(plain.interpolation.get_weights())
+        for bounds in model.layers:
+            if isinstance(bounds, Range):
+                bounds.high.assign(1e-3)
         for picture in pictures:
-            x = ops.convert_to_tensor(picture)
-            for layer, bounds in zip(plain.layers, model.ranges, strict=True):
-                x = layer(x)
-                bounds.cover(x)
+            model._channels(ops.convert_to_tensor(picture), rounded=False, within=Range.cover)
         return model
 
     @property
@@ -84,16 +120,39 @@ class QuantizedCompact(keras.Model):
         return self.depth + 2
 
     def call(self, lr, training=False):
-        lr = x = tf.quantization.fake_quant_with_min_max_args(lr, 0.0, 1.0)
-        for i, (conv, bounds) in enumerate(zip(self.convs, self.ranges, strict=True)):
-            y = ops.conv(x, quantise_kernel(conv.kernel.value), padding="same") + conv.bias
-            x = bounds(y if i == self.depth + 1 else ops.relu(y))
-        anchor = lr
-        for _ in range(2):
-            anchor = ops.concatenate([anchor] * self.scale, axis=-1)
-        sr = x + anchor
-        sr = ops.depth_to_space(sr, self.scale) if self.scale > 1 else sr
+        lr = tf.quantization.fake_quant_with_min_max_args(lr, 0.0, 1.0)
+        sr = to_space(self._channels(lr, rounded=True, within=Range.__call__), self.scale)
         return sr if training else tf.quantization.fake_quant_with_min_max_args(sr, 0.0, 1.0)
 
+    def _channels(self, lr, *, rounded, within):
+        """The image before depth-to-space. rounded: whether kernels are; within: `f(range, values)`, of each activation."""
+
+        def convolved(x, kernel, quantise=quantise_kernel):
+            return ops.conv(x, quantise(kernel) if rounded else kernel, padding="same")
+
+        def conv(x, i):
+            y = convolved(x, self.convs[i].kernel.value) + self.convs[i].bias
+            return within(self.ranges[i], y if self.ranges[i].signed else ops.relu(y))
+
+        x = conv(lr, 0)
+        plain = self.depth - 2 * self.residual
+        for i in range(1, plain + 1):
+            x = conv(x, i)
+        for i, bounds in zip(range(plain + 1, self.depth, 2), self.sums, strict=True):
+            x = within(bounds, ops.relu(x + conv(conv(x, i), i + 1)))
+        residual = conv(x, self.depth + 1)
+        if self.tail_form == "rgb":
+            return residual + repeat_channels(lr, self.scale)
+        # The same range again: zeros and ones change no value, in the integers either.
+        spread = within(self.ranges[-1], convolved(residual, tf.constant(to_every_colour(self.scale**2))))
+        image = convolved(lr, self.interpolation.kernel.value, quantise_interpolation)
+        return within(self.interpolation_range, image) + spread
+
     def get_config(self):
-        return {"depth": self.depth, "width": self.width, "scale": self.scale}
+        return {
+            "depth": self.depth,
+            "width": self.width,
+            "scale": self.scale,
+            "tail": self.tail_form,
+            "residual": self.residual,
+        }

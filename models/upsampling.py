@@ -198,8 +198,17 @@ def onto_anchor(sr: Tensor, lr: Tensor, *, scale: int, dtype: str) -> Tensor:
 
 
 def every_colour(residual: Tensor) -> Tensor:
-    """The same residual for R, G and B, in the order of depth-to-space: (B, h, w, scale²) to (B, h, w, 3·scale²)."""
-    return ops.repeat(residual, 3, axis=-1)
+    """The same residual for R, G and B, in the order of depth-to-space: (B, h, w, scale²) to (B, h, w, 3·scale²).
+
+    By a fixed 1×1 convolution: of the forms that a phone's runtime takes the fastest, and exact.
+    """
+    kernel = ops.convert_to_tensor(to_every_colour(residual.shape[-1]), dtype=residual.dtype)
+    return ops.conv(residual, kernel, padding="same")
+
+
+def to_every_colour(channels: int) -> np.ndarray:
+    """The (1, 1, channels, 3·channels) kernel of `every_colour`, a NumPy array of zeros and ones."""
+    return np.repeat(np.eye(channels, dtype="float32"), 3, axis=1)[None, None]
 
 
 def to_space(channels: Tensor, scale: int) -> Tensor:

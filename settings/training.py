@@ -135,6 +135,13 @@ class _Network:
         fixed=True,
         equal=True,
     )
+    residual: int | None = setting(
+        None,
+        "How many residual blocks of two the last hidden convolutions of a compact network form; --depth counts all of them.",
+        low=0,
+        fixed=True,
+        equal=True,
+    )
 
 
 def _init(role: str) -> str:

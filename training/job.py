@@ -148,7 +148,7 @@ def new_generator(settings: TrainingCommand, name: str) -> keras.Model:
     From a smaller compact student a compact student grows. Raises UserError for a name, a size or a file that does not fit.
     """
     network = settings.network
-    sizes = {key: getattr(network, key) for key in ("depth", "width", "expansion", "tail")}
+    sizes = {key: getattr(network, key) for key in ("depth", "width", "expansion", "tail", "residual")}
     model = build_generator(name, scale=settings.pictures.scale, **{k: v for k, v in sizes.items() if v is not None})
     if not network.init:
         return model

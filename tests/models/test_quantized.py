@@ -9,14 +9,29 @@ from ai_edge_litert.interpreter import Interpreter
 import models
 from errors import UserError
 from export import convert
-from export.graph import float_operations, operations
-from models.quantized import QuantizedCompact, Range, quantise_kernel
+from export.graph import float_operations, operations, outside_xnnpack
+from models.quantized import QuantizedCompact, Range, quantise_interpolation, quantise_kernel
+from models.upsampling import every_colour, to_every_colour
 
 
 @pytest.fixture(scope="module")
 def compact():
     keras.utils.set_random_seed(0)
     model = models.build_generator("compact_xs", depth=2, width=8, expansion=2)
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(weight + rng.normal(0, 0.03, weight.shape))
+    return model
+
+
+FORMS = {"rgb": {}, "luma": {"tail": "luma"}, "residual": {"depth": 3, "tail": "luma", "residual": 1}}
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def form(request):
+    """A float student of each form."""
+    keras.utils.set_random_seed(0)
+    model = models.build_generator("compact_xs", **{"depth": 2, "width": 8, "scale": 3, **FORMS[request.param]})
     rng = np.random.default_rng(0)
     for weight in model.weights:
         weight.assign(weight + rng.normal(0, 0.03, weight.shape))
@@ -64,31 +79,69 @@ def test_it_stays_close_to_the_float_student(compact, quantised, pictures):
     np.testing.assert_allclose(sr, np.rint(sr), atol=1e-3)  # whole levels: nothing is lost at the file's edge
 
 
-def test_weights_and_ranges_learn(compact, pictures):
-    model = QuantizedCompact.of(compact, pictures)
-    for bounds in model.ranges:  # half as wide, so that every range cuts something off and has reason to move
-        bounds.high.assign(bounds.high / 2)
-    model.ranges[-1].low.assign(model.ranges[-1].low / 2)
+def test_weights_and_ranges_learn(form, pictures):
+    model = QuantizedCompact.of(form, pictures)
+    for bounds in model.layers:  # half as wide, so that every range cuts something off and has reason to move
+        if isinstance(bounds, Range):
+            bounds.high.assign(bounds.high / 2)
+            bounds.low.assign(bounds.low / 2)
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean((model(pictures[0], training=True) - 0.5) ** 2)
     gradients = tape.gradient(loss, [weight.value for weight in model.trainable_variables])
     assert all(float(tf.reduce_max(tf.abs(gradient))) > 0 for gradient in gradients)
 
 
-def test_the_file_holds_integers_and_gives_what_the_network_gives(quantised, pictures):
+def test_the_luma_is_brought_to_three_colours_without_a_loss():
+    spread = to_every_colour(4)
+    np.testing.assert_allclose(quantise_kernel(tf.constant(spread)), spread, atol=1e-7)
+    luma = np.random.default_rng(3).random((1, 4, 5, 4), np.float32)
+    np.testing.assert_array_equal(every_colour(tf.constant(luma)), np.repeat(luma, 3, axis=-1))
+
+
+def test_a_rounded_interpolation_keeps_a_flat_image_flat():
+    """Each plane's sum is right to half a step, where weights rounded one by one are off by up to four."""
+    kernel = np.random.default_rng(4).normal(size=(3, 3, 3, 48)).astype("float32")
+    rounded = np.array(quantise_interpolation(tf.constant(kernel)))
+    step = np.abs(kernel).max(axis=(0, 1, 2)) * (130 / 127) / 127
+    np.testing.assert_allclose(rounded / step, np.rint(rounded / step), atol=1e-2)
+    assert np.abs(rounded / step).max() < 127.01
+    off = np.abs((rounded - kernel).sum(axis=(0, 1)) / step)
+    single = np.abs((np.rint(kernel / step) * step - kernel).sum(axis=(0, 1)) / step)
+    assert off.max() < 0.51 < 1.5 < single.max()
+    around = np.delete((rounded - kernel).reshape(9, 3, 48), 4, axis=0)
+    assert np.abs(around / step).max() < 0.51
+
+
+def test_the_file_holds_integers_and_gives_what_the_network_gives(form, pictures):
+    quantised = QuantizedCompact.of(form, pictures)
     content = convert(quantised, quantize="int8")
     assert float_operations(content) == []
-    assert set(operations(content)) == {"QUANTIZE", "CONCATENATION", "CONV_2D", "ADD", "DEPTH_TO_SPACE"}
+    assert outside_xnnpack(content) == ["QUANTIZE", "QUANTIZE"]
+    names = {"QUANTIZE", "CONV_2D", "ADD", "DEPTH_TO_SPACE"}
+    assert set(operations(content)) == names | ({"CONCATENATION"} if form.tail_form == "rgb" else set())
+    lr = np.rint(pictures[1] * 255).astype("uint8")
+    sr = _run(content, lr).astype(int)
+    expected = np.rint(255 * np.array(quantised(lr / np.float32(255), training=False)))
+    assert np.abs(sr - expected).mean() < 0.5
+    difference = np.abs(np.clip(form(lr / np.float32(255), training=False), 0, 1) * 255 - sr).mean()
+    assert 0 < difference < 2
+
+
+def test_the_float_file_gives_what_the_network_gives(form, pictures):
+    content = convert(form)
+    assert outside_xnnpack(content) == []
+    sr = _run(content, pictures[1])
+    np.testing.assert_allclose(sr, np.clip(form(pictures[1], training=False), 0, 1), atol=1e-5)
+
+
+def _run(content, lr):
     interpreter = Interpreter(model_content=content)
     tensor = interpreter.get_input_details()[0]
-    lr = np.rint(pictures[1] * 255).astype("uint8")
     interpreter.resize_tensor_input(tensor["index"], lr.shape)
     interpreter.allocate_tensors()
     interpreter.set_tensor(tensor["index"], lr)
     interpreter.invoke()
-    sr = interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).astype(int)
-    expected = np.rint(255 * np.array(quantised(lr / np.float32(255), training=False)))
-    assert np.abs(sr - expected).mean() < 0.5
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
 
 def test_learned_ranges_are_the_exported_ones(compact, pictures):
@@ -109,7 +162,8 @@ def _scale_after_first_convolution(content):
     return graph.Tensors(graph.Operators(first).Outputs(0)).Quantization().Scale(0)
 
 
-def test_weight_file_and_float_export_refused(quantised, tmp_path):
+def test_weight_file_and_float_export_refused(form, pictures, tmp_path):
+    quantised = QuantizedCompact.of(form, pictures)
     models.save_weights(quantised, tmp_path / "q.weights.h5")
     loaded = models.load_generator(tmp_path / "q.weights.h5")
     for ours, theirs in zip(quantised.get_weights(), loaded.get_weights(), strict=True):
