@@ -79,8 +79,10 @@ def tree(path):
 
 
 def imported(node, *, inside=True):
-    """Modules that are imported anywhere below `node`, or, not `inside`, only outside of functions."""
+    """Modules that are imported anywhere below `node`; or, not `inside`, when the module is: outside of functions and TYPE_CHECKING."""
     for child in ast.iter_child_nodes(node):
+        if not inside and isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
         if isinstance(child, ast.Import):
             yield from (alias.name for alias in child.names)
         elif isinstance(child, ast.ImportFrom):
