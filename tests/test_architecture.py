@@ -34,25 +34,10 @@ LAYERS_OF_PACKAGES = [
 ]
 BELOW_ALL = {
     "errors": set(),
-    "records": {"errors"},
-    "settings": {"errors"},
-    "runs": {"weights", "settings", "errors", "records"},
-    "cli": {"settings", "errors"},
-}
-PACKAGES = [
-    {"tools"},
-    {"transfer", "web"},
-    {"training"},
-    {"export"},
-    {"evaluation"},
-    {"inference"},
-    {"models", "losses", "data", "weights"},
-]
-BELOW_ALL = {
-    "errors": set(),
     "settings": set(),
-    "runs": {"weights", "settings", "errors"},
-    "cli": {"settings", "errors"},
+    "records": {"errors"},
+    "runs": {"errors", "records", "settings", "weights"},
+    "cli": {"errors", "settings"},
 }
 PACKAGES = set().union(*LAYERS_OF_PACKAGES)
 # Modules that `python -m` starts, and what it imports before them: these may import cli.
