@@ -92,7 +92,9 @@ def default_models(student_run: Path | None, teacher: str) -> list[tuple[str, st
     if not exported.is_file():
         return words
     if exported.stat().st_mtime < student.stat().st_mtime:
-        logging.warning("%s: older than the student's weights; export it again: python export_tflite.py", exported)
+        logging.warning(
+            "%s: older than the student's weights; export it again: python export_tflite.py --overwrite", exported
+        )
     return [*words, (EXPORTED, str(exported))]
 
 

@@ -9,7 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from errors import UserError
+from evaluation.candidates import BicubicEngine
+from inference.tiling import upscale_tiled
+from inference.upscaler import open_engine
 
 _ROOT = Path(__file__).parent.parent
 _SECONDS = 300
@@ -44,12 +49,6 @@ def peak_memory(model: str | Path, *, scale: int, height: int, width: int, threa
 
 
 def _measure(model, scale, height, width, threads):
-    import numpy as np
-
-    from evaluation.candidates import BicubicEngine
-    from inference.tiling import upscale_tiled
-    from inference.upscaler import open_engine
-
     lr = np.random.default_rng(0).random((height, width, 3), np.float32)
     _load_runtime(model)
     before = _peak()
