@@ -40,7 +40,7 @@ print("tensorflow" in sys.modules)
         (("train_student.py", "--stepz=3"), "Unknown command line flag 'stepz'. Did you mean: steps"),
         (("train_student.py", "--steps=0"), "steps"),
         (("train_student.py", "steps=5"), "'steps=5' is no flag"),
-        (("upscale.py",), "name a picture or a folder"),
+        (("upscale.py",), "name an image or a folder"),
     ],
 )
 def test_a_wrong_flag_is_one_line(words, said, tmp_path):
