@@ -13,6 +13,7 @@ from losses.adversarial import ADVERSARIAL_LOSSES
 from losses.perceptual import LAYERS
 from losses.pixel import PIXEL_LOSSES
 from models import DISCRIMINATORS, GENERATORS
+from models.compact import TAILS
 from training.distribution import STRATEGIES
 from training.optimizers import OPTIMIZERS, SCHEDULES
 from transfer.command import METHOD_NAMES
@@ -91,6 +92,7 @@ def test_flag_choices_are_what_the_code_holds():
     assert list(METHODS) == METHOD_NAMES
     assert list(PIXEL_LOSSES) == training_flags.PIXEL_LOSS_NAMES
     assert list(ADVERSARIAL_LOSSES) == training_flags.ADVERSARIAL_LOSS_NAMES
+    assert list(TAILS) == common.TAIL_NAMES
     assert list(QUANTIZATIONS) == common.QUANTIZATION_NAMES
     assert list(STRATEGIES) == training_flags.STRATEGY_NAMES
     assert list(SCHEDULES) == training_flags.SCHEDULE_NAMES
