@@ -23,6 +23,14 @@ from models.upsampling import (
 TAILS = ("rgb", "luma")
 
 
+def check_form(*, depth, tail, residual):
+    """Raises UserError for a tail that there is not, and for more residual blocks than the depth has room for."""
+    if tail not in TAILS:
+        raise UserError(f"tail {tail!r}: choose one of {', '.join(TAILS)}")
+    if not 0 <= 2 * residual <= depth:
+        raise UserError(f"residual {residual}: a depth of {depth} has room for 0 to {depth // 2} residual blocks")
+
+
 class Compact(keras.Model):
     """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and not clipped.
 
@@ -44,10 +52,7 @@ class Compact(keras.Model):
 
     def __init__(self, *, depth=8, width=32, scale=4, expansion=0, tail="rgb", residual=0, **kwargs):
         super().__init__(**kwargs)
-        if tail not in TAILS:
-            raise UserError(f"tail {tail!r}: choose one of {', '.join(TAILS)}")
-        if not 0 <= 2 * residual <= depth:
-            raise UserError(f"residual {residual}: a depth of {depth} has room for 0 to {depth // 2} residual blocks")
+        check_form(depth=depth, tail=tail, residual=residual)
         self.depth, self.width, self.scale, self.expansion, self.tail_form = depth, width, scale, expansion, tail
         self.residual = residual
         # Each plain convolution starts as the identity and a little beside it: an identity branch where there are branches.

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from models.compact import Compact
+from models.compact import check_form
 from models.upsampling import repeat_channels, to_every_colour, to_space
 
 
@@ -69,9 +69,9 @@ class QuantizedCompact(keras.Model):
 
     def __init__(self, *, depth=8, width=32, scale=4, tail="rgb", residual=0, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})  # bfloat16 would round again what is rounded to 8 bits
-        form = Compact(depth=depth, width=width, scale=scale, tail=tail, residual=residual)  # refuses what is none
+        check_form(depth=depth, tail=tail, residual=residual)
         self.depth, self.width, self.scale, self.tail_form, self.residual = depth, width, scale, tail, residual
-        filters = [width] * (depth + 1) + [form.tail.filters]
+        filters = [width] * (depth + 1) + [(3 if tail == "rgb" else 1) * scale**2]
         self.convs = [self._conv(n, f"conv_{i}") for i, n in enumerate(filters)]
         for conv, channels in zip(self.convs, [3] + filters, strict=False):
             # Their kernels are used, rounded; they are never called themselves.

@@ -178,6 +178,17 @@ def test_saved_model_needs_none_of_our_code(student, tmp_path):
         write_saved_model(student, tmp_path / "saved")
 
 
+@pytest.mark.parametrize("quantize", ["none", "int8"])
+def test_weights_that_are_not_finite_are_not_exported(student, pairs, tmp_path, recwarn, quantize):
+    model = models.clone(student)
+    model.head.bias.assign([np.nan] + [0.0] * 7)
+    with pytest.raises(UserError, match="1 of the 8 values of .*head/bias are NaN or infinite"):
+        write_checked(model, tmp_path / "a.tflite", pairs=pairs, limits=Limits.of(quantize), quantize=quantize)
+    with pytest.raises(UserError, match="--saved_model=.*head/bias are NaN or infinite"):
+        write_saved_model(model, tmp_path / "saved")
+    assert not list(tmp_path.iterdir()) and not [str(w.message) for w in recwarn if "numpy" in str(w.filename)]
+
+
 def test_lint_names_what_falls_back_and_why():
     plain = check(models.build_generator("compact_xs", depth=1, width=4))
     assert [finding.refused for finding in plain] == [None, None] and plain[0].outside == []

@@ -60,6 +60,15 @@ def test_a_residual_block_by_hand(picture):
     np.testing.assert_allclose(model.features(picture), x, atol=1e-5)
 
 
+def test_blocks_reach_as_far_as_plain_convolutions(picture):
+    model = _random("compact_s", depth=2, width=8, residual=1)
+    image = np.random.default_rng(2).random((1, 3, 12, 3), np.float32)
+    changed = image.copy()
+    changed[:, 1, 0] += 0.5
+    columns = np.flatnonzero(np.abs(model(image) - model(changed)).max(axis=(0, 1, 3)) > 0)
+    assert columns.max() // 2 == model.receptive_field == 4
+
+
 def test_new_blocks_learn(picture):
     """The second convolution first: its zeros stop the gradient of the first."""
     import tensorflow as tf

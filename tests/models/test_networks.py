@@ -78,6 +78,7 @@ def test_any_size_goes_in_and_scale_times_it_comes_out(name):
 FORMS = [
     ("srresnet", {}),
     ("compact_xs", {}),
+    ("compact_xs", {"tail": "luma"}),
     ("rrdb", {}),
     ("rrdb", {"upsampling": "transposed"}),
     ("compressed_rrdb", {}),
