@@ -3,11 +3,20 @@
 from fractions import Fraction
 from typing import NamedTuple
 
-import av
 import numpy as np
+import pytest
+
+av = pytest.importorskip("av", reason="PyAV is not installed (requirements-video.txt)")
 
 ACCURATE = 0x2000 | 0x4000 | 0x40000 | 0x20  # swscale: chroma at full resolution, exact rounding
-SIDES = {"dvvideo": (720, 576), "dnxhd": (1280, 720), "h261": (176, 144), "h263": (176, 144), "rv10": (176, 144), "svq1": (64, 48)}
+SIDES = {
+    "dvvideo": (720, 576),
+    "dnxhd": (1280, 720),
+    "h261": (176, 144),
+    "h263": (176, 144),
+    "rv10": (176, 144),
+    "svq1": (64, 48),
+}
 
 
 class Film(NamedTuple):
@@ -37,39 +46,100 @@ def _f(name, codec="libx264", **how):
 
 _B = {"bf": "2", "g": "6"}
 FILMS = [
-    _f("h264.mp4"), _f("h264_b.mp4", options=_B), _f("h264.mov"), _f("h264.m4v"), _f("h264.mkv"), _f("h264.ts"), _f("h264_b.ts", options=_B),
-    _f("h264.mts", format="mpegts", sound="ac3"), _f("h264.m2ts", format="mpegts", sound="ac3", container={"mpegts_m2ts_mode": "1"}),
-    _f("h264.flv"), _f("h264.avi", sound="mp3"), _f("h264_b.avi", sound="mp3", options=_B), _f("h264.3gp"), _f("h264.mxf", sound="pcm_s16le", rate=25),
-    _f("h264_444.mkv", pixels="yuv444p"), _f("h264_422_10.mkv", pixels="yuv422p10le"), _f("h264_10.mp4", pixels="yuv420p10le"),
-    _f("h264_grey.mkv", pixels="gray"), _f("h264_rgb.mkv", "libx264rgb", pixels="rgb24"), _f("h264_full.mp4", tags=(1, 2, 1, 1)),
-    _f("h264_709.mp4", tags=(1, 1, 1, 1)), _f("h264_601.mp4", tags=(6, 1, 6, 6)), _f("h264_pal.mov", tags=(5, 1, 5, 6)),
-    _f("h264_2020.mkv", pixels="yuv420p10le", tags=(9, 1, 9, 14)), _f("h264_pq.mkv", pixels="yuv420p10le", tags=(9, 1, 9, 16)),
-    _f("h264_240m.mkv", tags=(7, 1, 7, 7)), _f("h264_fcc.mp4", tags=(4, 1, 4, 4)),
-    _f("h264_16_11.mp4", aspect=Fraction(16, 11)), _f("h264_16_11.mkv", aspect=Fraction(16, 11)), _f("h264_8_9.mov", aspect=Fraction(8, 9)),
-    _f("h264_vfr.mp4", stamps=(0, 1, 2, 5, 6, 9, 10, 11, 20, 21, 22, 23)), _f("h264_vfr.mkv", stamps=(0, 1, 2, 5, 6, 9, 10, 11, 20, 21, 22, 23)),
-    _f("h264_90.mp4", rotation=90), _f("h264_180.mov", rotation=180), _f("h264_odd.mkv", pixels="yuv444p", size=(65, 49)),
-    _f("h264_2997.mp4", rate=Fraction(30000, 1001)), _f("h264_23976.mkv", rate=Fraction(24000, 1001)), _f("h264_slow.mp4", rate=Fraction(1, 2)),
-    _f("h264_joined.ts", join=2), _f("h264_b_joined.ts", join=2, options=_B), _f("mpeg2_joined.mpg", "mpeg2video", sound="mp2", join=2),
-    _f("h264_mbaff.mp4", fields="tff", options={"x264-params": "tff=1:interlaced=1"}), _f("mpeg2_tff.mpg", "mpeg2video", sound="mp2", fields="tff"),
-    _f("mpeg2_bff.ts", "mpeg2video", sound="mp2", fields="bff"), _f("prores_tff.mov", "prores_ks", pixels="yuv422p10le", sound="pcm_s16le", fields="tff"),
-    _f("mpeg2.mpg", "mpeg2video", sound="mp2"), _f("mpeg2.vob", "mpeg2video", sound="ac3", format="vob", aspect=Fraction(4, 3)),
-    _f("mpeg2.ts", "mpeg2video", sound="mp2"), _f("mpeg2.mxf", "mpeg2video", sound="pcm_s16le"), _f("mpeg1.mpeg", "mpeg1video", sound="mp2"),
-    _f("mpeg4.avi", "mpeg4", sound="mp3"), _f("mpeg4_b.avi", "mpeg4", sound="mp3", options={"bf": "2", "g": "6"}), _f("mpeg4.mp4", "mpeg4"),
-    _f("mpeg4.3gp", "mpeg4"), _f("h263.3gp", "h263", sound=None), _f("msmpeg4.avi", "msmpeg4", sound="mp3"), _f("wmv2.wmv", "wmv2", sound="wmav2"),
-    _f("wmv1.asf", "wmv1", sound="wmav1"), _f("flv1.flv", "flv", sound="mp3"), _f("hevc.mp4", "libx265"), _f("hevc_10.mkv", "libx265", pixels="yuv420p10le"),
-    _f("hevc.ts", "libx265"), _f("vp8.webm", "libvpx", sound="vorbis"), _f("vp9.webm", "libvpx-vp9", sound="opus"), _f("vp9.mkv", "libvpx-vp9", sound="flac"),
-    _f("av1.mp4", "libsvtav1"), _f("av1.mkv", "libsvtav1", sound="opus"), _f("mjpeg.avi", "mjpeg", pixels="yuvj420p", sound="pcm_s16le"),
-    _f("mjpeg_422.mov", "mjpeg", pixels="yuvj422p", sound="pcm_s16le"), _f("ffv1.mkv", "ffv1", sound="flac"), _f("ffv1_alpha.mkv", "ffv1", pixels="yuva420p"),
-    _f("ffv1_16.mkv", "ffv1", pixels="gbrp16le"), _f("ffv1_grey.mkv", "ffv1", pixels="gray"), _f("huffyuv.avi", "huffyuv", pixels="yuv422p", sound="pcm_s16le"),
-    _f("utvideo.avi", "utvideo", pixels="gbrp", sound="pcm_s16le"), _f("prores_4444.mov", "prores_ks", pixels="yuva444p10le", sound="pcm_s24le"),
-    _f("dnxhd.mov", "dnxhd", pixels="yuv422p", sound="pcm_s16le", options={"b": "90M"}, frames=4), _f("dv.dv", "dvvideo", sound=None, frames=3, format="dv"),
-    _f("dv.avi", "dvvideo", sound="pcm_s16le", frames=3), _f("png.mov", "png", pixels="rgba", sound=None), _f("qtrle.mov", "qtrle", pixels="rgb24", sound="pcm_s16be"),
-    _f("raw.avi", "rawvideo", sound="pcm_s16le"), _f("raw_yuyv.avi", "rawvideo", pixels="yuyv422", sound=None), _f("v210.mov", "v210", pixels="yuv422p10le", sound=None),
-    _f("cinepak.avi", "cinepak", pixels="rgb24", sound=None), _f("svq1.mov", "svq1", pixels="yuv410p", sound=None), _f("snow.avi", "snow", sound=None),
-    _f("rv10.rm", "rv10", sound=None), _f("gif.gif", "gif", pixels="rgb8", sound=None), _f("mpeg2.m2v", "mpeg2video", sound=None, format="mpeg2video"),
+    _f("h264.mp4"),
+    _f("h264_b.mp4", options=_B),
+    _f("h264.mov"),
+    _f("h264.m4v"),
+    _f("h264.mkv"),
+    _f("h264.ts"),
+    _f("h264_b.ts", options=_B),
+    _f("h264.mts", format="mpegts", sound="ac3"),
+    _f("h264.m2ts", format="mpegts", sound="ac3", container={"mpegts_m2ts_mode": "1"}),
+    _f("h264.flv"),
+    _f("h264.avi", sound="mp3"),
+    _f("h264_b.avi", sound="mp3", options=_B),
+    _f("h264.3gp"),
+    _f("h264.mxf", sound="pcm_s16le", rate=25),
+    _f("h264_444.mkv", pixels="yuv444p"),
+    _f("h264_422_10.mkv", pixels="yuv422p10le"),
+    _f("h264_10.mp4", pixels="yuv420p10le"),
+    _f("h264_grey.mkv", pixels="gray"),
+    _f("h264_rgb.mkv", "libx264rgb", pixels="rgb24"),
+    _f("h264_full.mp4", tags=(1, 2, 1, 1)),
+    _f("h264_709.mp4", tags=(1, 1, 1, 1)),
+    _f("h264_601.mp4", tags=(6, 1, 6, 6)),
+    _f("h264_pal.mov", tags=(5, 1, 5, 6)),
+    _f("h264_2020.mkv", pixels="yuv420p10le", tags=(9, 1, 9, 14)),
+    _f("h264_pq.mkv", pixels="yuv420p10le", tags=(9, 1, 9, 16)),
+    _f("h264_240m.mkv", tags=(7, 1, 7, 7)),
+    _f("h264_fcc.mp4", tags=(4, 1, 4, 4)),
+    _f("h264_16_11.mp4", aspect=Fraction(16, 11)),
+    _f("h264_16_11.mkv", aspect=Fraction(16, 11)),
+    _f("h264_8_9.mov", aspect=Fraction(8, 9)),
+    _f("h264_vfr.mp4", stamps=(0, 1, 2, 5, 6, 9, 10, 11, 20, 21, 22, 23)),
+    _f("h264_vfr.mkv", stamps=(0, 1, 2, 5, 6, 9, 10, 11, 20, 21, 22, 23)),
+    _f("h264_90.mp4", rotation=90),
+    _f("h264_180.mov", rotation=180),
+    _f("h264_odd.mkv", pixels="yuv444p", size=(65, 49)),
+    _f("h264_2997.mp4", rate=Fraction(30000, 1001)),
+    _f("h264_23976.mkv", rate=Fraction(24000, 1001)),
+    _f("h264_slow.mp4", rate=Fraction(1, 2)),
+    _f("h264_joined.ts", join=2),
+    _f("h264_b_joined.ts", join=2, options=_B),
+    _f("mpeg2_joined.mpg", "mpeg2video", sound="mp2", join=2),
+    _f("h264_mbaff.mp4", fields="tff", options={"x264-params": "tff=1:interlaced=1"}),
+    _f("mpeg2_tff.mpg", "mpeg2video", sound="mp2", fields="tff"),
+    _f("mpeg2_bff.ts", "mpeg2video", sound="mp2", fields="bff"),
+    _f("prores_tff.mov", "prores_ks", pixels="yuv422p10le", sound="pcm_s16le", fields="tff"),
+    _f("mpeg2.mpg", "mpeg2video", sound="mp2"),
+    _f("mpeg2.vob", "mpeg2video", sound="ac3", format="vob", aspect=Fraction(4, 3)),
+    _f("mpeg2.ts", "mpeg2video", sound="mp2"),
+    _f("mpeg2.mxf", "mpeg2video", sound="pcm_s16le"),
+    _f("mpeg1.mpeg", "mpeg1video", sound="mp2"),
+    _f("mpeg4.avi", "mpeg4", sound="mp3"),
+    _f("mpeg4_b.avi", "mpeg4", sound="mp3", options={"bf": "2", "g": "6"}),
+    _f("mpeg4.mp4", "mpeg4"),
+    _f("mpeg4.3gp", "mpeg4"),
+    _f("h263.3gp", "h263", sound=None),
+    _f("msmpeg4.avi", "msmpeg4", sound="mp3"),
+    _f("wmv2.wmv", "wmv2", sound="wmav2"),
+    _f("wmv1.asf", "wmv1", sound="wmav1"),
+    _f("flv1.flv", "flv", sound="mp3"),
+    _f("hevc.mp4", "libx265"),
+    _f("hevc_10.mkv", "libx265", pixels="yuv420p10le"),
+    _f("hevc.ts", "libx265"),
+    _f("vp8.webm", "libvpx", sound="vorbis"),
+    _f("vp9.webm", "libvpx-vp9", sound="opus"),
+    _f("vp9.mkv", "libvpx-vp9", sound="flac"),
+    _f("av1.mp4", "libsvtav1"),
+    _f("av1.mkv", "libsvtav1", sound="opus"),
+    _f("mjpeg.avi", "mjpeg", pixels="yuvj420p", sound="pcm_s16le"),
+    _f("mjpeg_422.mov", "mjpeg", pixels="yuvj422p", sound="pcm_s16le"),
+    _f("ffv1.mkv", "ffv1", sound="flac"),
+    _f("ffv1_alpha.mkv", "ffv1", pixels="yuva420p"),
+    _f("ffv1_16.mkv", "ffv1", pixels="gbrp16le"),
+    _f("ffv1_grey.mkv", "ffv1", pixels="gray"),
+    _f("huffyuv.avi", "huffyuv", pixels="yuv422p", sound="pcm_s16le"),
+    _f("utvideo.avi", "utvideo", pixels="gbrp", sound="pcm_s16le"),
+    _f("prores_4444.mov", "prores_ks", pixels="yuva444p10le", sound="pcm_s24le"),
+    _f("dnxhd.mov", "dnxhd", pixels="yuv422p", sound="pcm_s16le", options={"b": "90M"}, frames=4),
+    _f("dv.dv", "dvvideo", sound=None, frames=3, format="dv"),
+    _f("dv.avi", "dvvideo", sound="pcm_s16le", frames=3),
+    _f("png.mov", "png", pixels="rgba", sound=None),
+    _f("qtrle.mov", "qtrle", pixels="rgb24", sound="pcm_s16be"),
+    _f("raw.avi", "rawvideo", sound="pcm_s16le"),
+    _f("raw_yuyv.avi", "rawvideo", pixels="yuyv422", sound=None),
+    _f("v210.mov", "v210", pixels="yuv422p10le", sound=None),
+    _f("cinepak.avi", "cinepak", pixels="rgb24", sound=None),
+    _f("svq1.mov", "svq1", pixels="yuv410p", sound=None),
+    _f("snow.avi", "snow", sound=None),
+    _f("rv10.rm", "rv10", sound=None),
+    _f("gif.gif", "gif", pixels="rgb8", sound=None),
+    _f("mpeg2.m2v", "mpeg2video", sound=None, format="mpeg2video"),
     _f("jpeg2000.mxf", "jpeg2000", pixels="yuv422p", sound="pcm_s16le"),
-    _f("roundtrip.nut", "ffv1", sound="flac"), _f("silent.mp4", sound=None),
-]  # fmt: skip
+    _f("roundtrip.nut", "ffv1", sound="flac"),
+    _f("silent.mp4", sound=None),
+]
 
 
 def content(index, height, width):
@@ -203,5 +273,8 @@ def mean_colour(frame):
     colours = {}
     if not frame.format.is_rgb:
         full = frame.color_range == 2 or frame.format.name.startswith(("yuvj", "gray"))
-        colours = {"src_colorspace": {2: 5, 6: 5, 0: 5}.get(frame.colorspace, frame.colorspace), "src_color_range": 2 if full else 1}
+        colours = {
+            "src_colorspace": {2: 5, 6: 5, 0: 5}.get(frame.colorspace, frame.colorspace),
+            "src_color_range": 2 if full else 1,
+        }
     return frame.reformat(format="rgb24", interpolation=ACCURATE, **colours).to_ndarray().mean((0, 1))

@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-av = pytest.importorskip("av", reason="PyAV is not installed (requirements-video.txt)")
-
 from inference import Upscaler
 from inference.video import CONTAINERS, upscale_video
 from tests.inference.films import FILMS, decode, make
@@ -52,7 +50,11 @@ def _check_times(film, before, after):
 
 
 def _check_sound(film, before, after):
-    bare = [packet[HEADS_OF_ADTS:] for packet in before.sound] if film.name.endswith(".ts") and film.sound == "aac" else before.sound
+    bare = (
+        [packet[HEADS_OF_ADTS:] for packet in before.sound]
+        if film.name.endswith(".ts") and film.sound == "aac"
+        else before.sound
+    )
     if film.sound in ("wmav1", "wmav2"):  # named, and left out: no container here holds it
         assert after.sound == []
         return
