@@ -1,9 +1,14 @@
 """What of a film could not be read, counted, for one line at its end."""
 
+import re
+
 import numpy as np
 
 # Decoders that give one frame for each packet. (VP8 has packets that are never shown; screen recorders leave frames out.)
-_ONE_TO_ONE = ["h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "libdav1d", "av1", "vp9", "mjpeg", "ffv1", "prores", "dvvideo", "msmpeg4", "msmpeg4v2", "wmv1", "wmv2", "wmv3", "vc1", "h263", "flv", "huffyuv", "utvideo", "png"]  # fmt: skip
+_ONE_TO_ONE = re.compile(
+    "h264|hevc|mpeg1video|mpeg2video|mpeg4|libdav1d|av1|vp9|mjpeg|ffv1|prores|dvvideo|msmpeg4|msmpeg4v2|wmv1|wmv2|wmv3|vc1|h263|flv|"
+    "huffyuv|utvideo|png"
+)
 _REGULAR = 8  # so many even steps for each gap make a gap damage, and not a variable rate
 _LEAST_SIZE = 20  # bytes; MPEG-4 says with less that a frame is left out
 
@@ -31,7 +36,12 @@ class Damage:
 
     def sent(self, packet, codec: str) -> None:
         """A packet of video went to the decoder."""
-        if codec in _ONE_TO_ONE and packet.pts is not None and packet.size >= _LEAST_SIZE and not packet.is_discard:
+        if (
+            _ONE_TO_ONE.fullmatch(codec)
+            and packet.pts is not None
+            and packet.size >= _LEAST_SIZE
+            and not packet.is_discard
+        ):
             self._awaited[packet.pts] = packet.time_base
 
     def came(self, frame) -> None:
