@@ -41,9 +41,9 @@ class Target:
         name, codec, options = CONTAINERS[path.suffix.lower()]
         settings = {"default_mode": "passthrough"}
         if name in ("mp4", "mov"):
-            # In fragments until the index is written at the end: it plays up to there, whatever ends it. AAC in its form for
-            # broadcasting tells too late what the first fragment has to say of it.
-            late = any(
+            # In fragments until the index is written at the end: it plays up to there, whatever ends it. Not with a cover, of which
+            # a track would be made; nor with AAC in its form for broadcasting, which says too late what a first fragment must hold.
+            late = source.covers or any(
                 one.type == "audio" and one.name == "aac" and not one.extradata for one in source.container.streams
             )
             tags = any(
@@ -100,7 +100,7 @@ class Target:
     def _copy_cover(self, other):
         name, codec = self._container.format.name, other.codec_context and other.codec_context.name
         packet = next((packet for packet in self._source.covers if packet.stream.index == other.index), None)
-        if packet is None or codec not in _COVERS or name == "webm":
+        if packet is None or codec not in _COVERS or name in ("webm", "mov"):
             self._name(f"cover left out: {name} cannot hold it")
         elif name == "matroska":
             self._container.add_attachment(*_COVERS[codec], bytes(packet))

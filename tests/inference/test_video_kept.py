@@ -20,11 +20,11 @@ def picture():
     return file.getvalue()
 
 
-def with_everything(path, folder, *, cover=True):
+def with_everything(path, folder):
     """Two sounds, subtitles, chapters, a title; an attachment where the container has those; a cover."""
     words = folder / "a.srt"
     words.write_text("1\n00:00:00,100 --> 00:00:00,300\nGood evening\n\n")
-    plain = make(Film("plain.mkv"), folder)
+    plain = make(Film("plain.mkv", options={"bf": "0"}), folder)
     with av.open(str(plain)) as film, av.open(str(words)) as text, av.open(str(path), "w") as out:
         copies = [(film, film.streams.video[0], DEFAULT, {}), (film, film.streams.audio[0], 0, {"language": "fra"}),
                   (film, film.streams.audio[0], DEFAULT, {"language": "deu", "title": "Ton"})]  # fmt: skip
@@ -37,8 +37,8 @@ def with_everything(path, folder, *, cover=True):
             copy = out.add_stream_from_template(stream)
             copy.disposition = disposition
             copy.metadata.update(words)
-            made.append((container, stream, copy))
-        still = out.add_stream("mjpeg", width=8, height=8) if path.suffix != ".mkv" and cover else None
+            made.append((container.name, stream.index, copy))
+        still = out.add_stream("mjpeg", width=8, height=8) if path.suffix == ".mp4" else None
         if still:
             still.pix_fmt, still.disposition = "yuvj420p", ATTACHED_PIC
         out.metadata.update({"title": "Größe", "artist": "A"})
@@ -53,12 +53,12 @@ def with_everything(path, folder, *, cover=True):
             packet = av.Packet(picture())
             packet.stream, packet.pts, packet.dts, packet.time_base = still, 0, 0, base
             out.mux(packet)
-        for container, stream, copy in made:
-            container.seek(0)
-            for packet in container.demux(stream):
-                if packet.dts is not None:
-                    packet.stream = copy
-                    out.mux(packet)
+        for name, index, copy in made:
+            with av.open(name) as film:
+                for packet in film.demux(film.streams[index]):
+                    if packet.dts is not None:
+                        packet.stream = copy
+                        out.mux(packet)
     return path
 
 
@@ -86,7 +86,7 @@ def test_everything_is_carried(nearest, tmp_path, suffix, caplog):
     source = with_everything(tmp_path / f"a{suffix}", tmp_path)
     result = upscale_video(Upscaler(nearest), source, tmp_path / f"b{suffix}")
     before, after = facts(source), facts(tmp_path / f"b{suffix}")
-    assert not result.problems and before[3] == [picture()] and len(before[1]) == 2
+    assert not result.problems and before[3] == [picture()] * (suffix != ".mov") and len(before[1]) == 2
     assert after == before
     assert "left out" not in caplog.text
 
