@@ -42,6 +42,11 @@ _HD_ROWS, _HD_COLUMNS = 720, 1280
 _AREA, _FULL_CHROMA_OUT, _FULL_CHROMA_IN, _ACCURATE = 0x20, 0x2000, 0x4000, 0x40000  # swscale's flags
 _FLAGS = _AREA | _FULL_CHROMA_OUT | _FULL_CHROMA_IN | _ACCURATE
 
+# Full range of twelve bits to that of eight, rounded half up.
+_TWELVE = np.arange(4096)
+_LUMA = np.floor(_TWELVE * 255 / 4095 + 0.5).astype(np.uint8)
+_CHROMA = np.clip(np.floor((_TWELVE - 2048) * 255 / 4095 + 128.5), 0, 255).astype(np.uint8)
+
 
 class Tags(NamedTuple):
     """What a stream says of its colours, in FFmpeg's numbers."""
@@ -63,7 +68,7 @@ class Colours:
         self._matrix = _MATRICES[first.colorspace if known else self._guess]
         self._full = (first.color_range == FULL or first.format.name.startswith("yuvj")) and not self._rgb
         reformatter = av.video.reformatter.VideoReformatter
-        self._to_rgb, self._from_rgb, self._to_eight = reformatter(), reformatter(), reformatter()
+        self._to_rgb, self._from_rgb = reformatter(), reformatter()
         self._av = av
 
     def tags(self, height: int, width: int) -> Tags:
@@ -107,7 +112,10 @@ class Colours:
         if not self._full:
             return self._from_rgb.reformat(rgb, format="yuv420p", **ours, **made)
         deep = self._from_rgb.reformat(rgb, format="yuv420p12le", **ours, **made)
-        return self._to_eight.reformat(deep, format="yuv420p", src_color_range=FULL, dst_color_range=FULL, **made)
+        frame = self._av.VideoFrame(deep.width, deep.height, "yuv420p")
+        for plane, from_, table in zip(frame.planes, deep.planes, (_LUMA, _CHROMA, _CHROMA), strict=True):
+            _pixels(plane, np.uint8)[:] = table[_pixels(from_, np.uint16)]
+        return frame
 
     def canvas(self, height: int, width: int):
         """(frame, its pixels (H, W, 3) uint8 to write into), whose chroma is going to lie where H.264 and VP9 expect it: left."""
@@ -117,9 +125,13 @@ class Colours:
         graph.link_nodes(source, sited, sink).configure()
         source.push(self._av.VideoFrame(width, height, "rgb24"))
         frame = sink.pull()
-        plane = frame.planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(height, plane.line_size)[:, : 3 * width]
-        return frame, rows.reshape(height, width, 3)
+        return frame, _pixels(frame.planes[0], np.uint8, 3).reshape(height, width, 3)
+
+
+def _pixels(plane, dtype, channels=1):
+    """A plane's memory, (height, channels * width), without the bytes that pad its rows."""
+    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size).view(dtype)
+    return rows[:, : channels * plane.width]
 
 
 def _is_rgb(frame):

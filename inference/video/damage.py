@@ -1,14 +1,31 @@
 """What of a film could not be read, counted, for one line at its end."""
 
+import re
+
+import numpy as np
+
+# Decoders that give one frame for each packet. (VP8 has packets that are never shown; screen recorders leave frames out.)
+_ONE_TO_ONE = re.compile(
+    "h264|hevc|mpeg1video|mpeg2video|mpeg4|libdav1d|av1|vp9|mjpeg|ffv1|prores|dvvideo|msmpeg4|msmpeg4v2|wmv1|wmv2|wmv3|vc1|h263|flv|"
+    "huffyuv|utvideo|png"
+)
+_REGULAR = 8  # so many even steps for each gap make a gap damage, and not a variable rate
+_LEAST_SIZE = 20  # bytes; MPEG-4 says with less that a frame is left out
+
 
 class Damage:
     """Counts while a film is read. `describe` says it in one line."""
 
-    def __init__(self, *, seconds: float = 0, frames: int = 0):
-        """What the film's head states: its length in seconds and its number of frames; 0 where it does not, or is not to be held to it."""
-        self._seconds, self._frames = seconds, frames
+    def __init__(self, *, seconds: float = 0, frames: int = 0, partial: bool = False):
+        """What the film's head states: its length in seconds and its number of frames; 0 where it does not, or is not to be held to it.
+
+        partial: whether only its beginning is read.
+        """
+        self._seconds, self._frames, self._partial = seconds, frames, partial
         self._packets = self._seen = self._faulty = self._unreadable = self._lost_copies = 0
         self._first, self._end = None, 0.0
+        self._awaited, self._begin, self._fields = {}, None, False
+        self._stamps, self._time_base = [], None
 
     def packet(self, packet, video) -> None:
         """A packet was read. video: the film's main stream."""
@@ -17,8 +34,30 @@ class Damage:
         if stamp is not None:
             self._end = max(self._end, float((stamp + (packet.duration or 0)) * packet.time_base))
 
+    def sent(self, packet, codec: str) -> None:
+        """A packet of video went to the decoder."""
+        if (
+            _ONE_TO_ONE.fullmatch(codec)
+            and packet.pts is not None
+            and packet.size >= _LEAST_SIZE
+            and not packet.is_discard
+        ):
+            self._awaited[packet.pts] = packet.time_base
+
+    def came(self, frame) -> None:
+        """The decoder gave a frame, with the stamp of its packet."""
+        self._awaited.pop(frame.pts, None)
+        self._begin = frame.pts if self._begin is None else self._begin
+        self._fields |= bool(frame.interlaced_frame)  # two packets may be one frame
+
+    def shown(self, stamp: int, time_base) -> None:
+        """A frame goes on, with its last stamp."""
+        self._stamps.append(stamp)
+        self._time_base = time_base
+
     def undecodable(self, packet) -> None:
         """A packet of video gave an error instead of a frame."""
+        self._awaited.pop(packet.pts, None)
         self._packets += 1
         self._mark(packet.dts if packet.pts is None else packet.pts, packet.time_base)
 
@@ -38,8 +77,19 @@ class Damage:
     def describe(self) -> str | None:
         """None where nothing is damaged."""
         parts = []
-        if self._packets:
-            parts.append(f"{_count(self._packets, 'packet')} of video could not be decoded")
+        # What comes before the first frame hangs on what the film was cut from: no damage of its own.
+        silent = sorted(stamp for stamp in self._awaited if self._begin is not None and stamp > self._begin)
+        lost = self._packets + (0 if self._fields or self._partial else len(silent))
+        if lost > self._packets:
+            stamp = silent[0]
+            first = float(stamp * self._awaited[stamp])
+            self._first = first if self._first is None else min(first, self._first)
+        if lost:
+            parts.append(f"{_count(lost, 'packet')} of video could not be decoded")
+        missing, place = self._gaps()
+        if missing > lost:
+            self._first = place if self._first is None else min(place, self._first)
+            parts.append(f"{_count(missing - lost, 'frame')} missing")
         if self._faulty:
             parts.append(f"{_count(self._faulty, 'frame')} decoded with faults")
         if self._unreadable:
@@ -54,6 +104,16 @@ class Damage:
             return None
         first = "" if self._first is None else f" (the first at {self._first:.2f} s)"
         return f"damaged: {', '.join(parts)}{first}; all else was kept"
+
+    def _gaps(self):
+        """(number, seconds of the first) of frames that are missing from a film of constant rate: packets of which nothing is left."""
+        steps = np.diff(self._stamps)
+        usual = np.median(steps) if len(steps) else 1
+        gaps = np.flatnonzero(steps > 1.5 * usual)
+        regular = np.count_nonzero(np.abs(steps - usual) <= max(1, 0.02 * usual))
+        if not len(gaps) or regular + len(gaps) < len(steps) or regular < _REGULAR * len(gaps):
+            return 0, None
+        return int(np.sum(np.round(steps[gaps] / usual) - 1)), float(self._stamps[gaps[0] + 1] * self._time_base)
 
     def _mark(self, stamp, time_base):
         if self._first is None and stamp is not None and time_base:

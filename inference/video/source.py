@@ -96,10 +96,11 @@ class Source:
         self.combs, self._stuck = False, False  # whether an interlaced frame was left as it is; the thread did not end
         self.first = self.colours = None
         stated = not self._preview and names & _STATE_LENGTH
-        self.damage = Damage(
-            seconds=(container.duration or 0) / 1e6 if stated else 0,
-            frames=video.frames if stated and "mov" in names else 0,
-        )
+        seconds = (container.duration or 0) / 1e6 if stated else 0
+        if stated and "avi" in names:  # FFmpeg takes its length from what is left of the file
+            seconds = max(seconds, float(video.frames / self.rate))
+        frames = video.frames if stated and "mov" in names else 0
+        self.damage = Damage(seconds=seconds, frames=frames, partial=self._preview)
         self.frames = video.frames or float((container.duration or 0) / 1e6 * self.rate)
 
     def __iter__(self) -> Iterator:
@@ -161,6 +162,7 @@ class Source:
                     return
                 pixels = self._pixels(self.colours, frame)
                 if pixels is not None:
+                    self.damage.shown(frame.pts, self.time_base)
                     yield Frame(pixels, frame.pts)
 
     def _is_late(self, stamp, time_base):
@@ -202,6 +204,7 @@ class Source:
     def _decoded(self, packet):
         if packet.size:
             self._clock.sent(packet)
+            self.damage.sent(packet, self.video.codec_context.name)
         try:
             frames = packet.decode()
         except (self._av.FFmpegError, ValueError, OSError):
@@ -209,6 +212,7 @@ class Source:
             self.damage.undecodable(packet)
             return
         for frame in frames:
+            self.damage.came(frame)
             if not 0 < frame.width * frame.height <= MAX_PIXELS:  # more is what a damaged head makes up
                 self.damage.undecodable(packet)
                 continue

@@ -3,12 +3,12 @@
 What the container cannot hold is named, once it is written: the result is opened and compared.
 """
 
-import io
-import re
 from pathlib import Path
 
 import numpy as np
 from absl import logging
+
+from inference.video.copies import Copy, fits, kept
 
 # Suffix -> FFmpeg's name of the container, encoder, and its options.
 # superfast with macroblock trees from a short look-ahead: within an eighth of veryfast's file size at its PSNR, in 0.55 of its time.
@@ -23,11 +23,6 @@ CONTAINERS = {
 }
 _DISPLAY_MATRIX = "DISPLAYMATRIX"
 _ATTACHED_PIC = 1 << 10
-# Written by muxers and encoders about the very file they made: no longer true, or made anew.
-_TECHNICAL = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration", "bps", "number_of_", "_statistics", "vendor_id",
-              "creation_tool", "handler_name", "metadatacreator", "has_audio", "has_video", "has_metadata", "datasize", "videosize",
-              "alpha_mode", "source_id", "filesize", "lasttimestamp", "lastkeyframe", "canseektoend", "variant_bitrate")  # fmt: skip
-_TIMECODE = re.compile(r"\d\d:\d\d:\d\d[:;.]\d\d")
 _COVERS = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 
 
@@ -46,9 +41,9 @@ class Target:
         name, codec, options = CONTAINERS[path.suffix.lower()]
         settings = {"default_mode": "passthrough"}
         if name in ("mp4", "mov"):
-            # In fragments until the index is written at the end: it plays up to there, whatever ends it. AAC in its form for
-            # broadcasting tells too late what the first fragment has to say of it.
-            late = any(
+            # In fragments until the index is written at the end: it plays up to there, whatever ends it. Not with a cover, of which
+            # a track would be made; nor with AAC in its form for broadcasting, which says too late what a first fragment must hold.
+            late = source.covers or any(
                 one.type == "audio" and one.name == "aac" and not one.extradata for one in source.container.streams
             )
             tags = any(
@@ -63,7 +58,7 @@ class Target:
         for other in source.container.streams:
             if other.index != source.video.index:
                 self._copy_stream(other)
-        self._container.metadata.update(_kept(source.container.metadata))
+        self._container.metadata.update(kept(source.container.metadata))
         self._container.set_chapters(source.chapters())
         self._container.start_encoding()  # what cannot be written fails before the work, not after
 
@@ -82,7 +77,7 @@ class Target:
         if matrix is not None:
             stream.set_display_matrix(matrix)
         stream.disposition = source.video.disposition
-        stream.metadata.update(_kept(source.video.metadata))
+        stream.metadata.update(kept(source.video.metadata))
 
     def _copy_stream(self, other):
         name = self._container.format.name
@@ -96,21 +91,21 @@ class Target:
             self._name(f"data left out (stream {other.index}, {_codec(other)})")
         else:
             try:
-                self._copies[other.index] = _Copy(self._av, self._container, other)
+                self._copies[other.index] = Copy(self._av, self._container, other)
             except (self._av.FFmpegError, ValueError):
-                remedy = "; a target NAME.mkv can" if _fits(self._av, other, "matroska") else ""
+                remedy = "; a target NAME.mkv can" if fits(self._av, other, "matroska") else ""
                 line = f"{other.type} left out: {name} cannot hold {_codec(other)} (stream {other.index}{remedy})"
                 self._name(line)
 
     def _copy_cover(self, other):
         name, codec = self._container.format.name, other.codec_context and other.codec_context.name
         packet = next((packet for packet in self._source.covers if packet.stream.index == other.index), None)
-        if packet is None or codec not in _COVERS or name == "webm":
+        if packet is None or codec not in _COVERS or name in ("webm", "mov"):
             self._name(f"cover left out: {name} cannot hold it")
         elif name == "matroska":
             self._container.add_attachment(*_COVERS[codec], bytes(packet))
         else:
-            self._copies[other.index] = _Copy(self._av, self._container, other)
+            self._copies[other.index] = Copy(self._av, self._container, other)
 
     def _name(self, line):
         logging.warning("%s: %s", self._path, line)
@@ -150,121 +145,13 @@ class Target:
 
     def _compare(self):
         with self._av.open(self.file.name, metadata_errors="or_latin1") as result:
-            kept = {key.lower() for key in result.metadata}
-            lost = [key for key in _kept(self._source.container.metadata) if key.lower() not in kept]
+            held = {key.lower() for key in result.metadata}
+            lost = [key for key in kept(self._source.container.metadata) if key.lower() not in held]
             if lost:
                 self._name(f"metadata left out: {', '.join(sorted(lost))}")
             chapters = self._source.chapters()
             if len(result.chapters()) < len(chapters):
                 self._name(f"{len(chapters) - len(result.chapters())} chapters left out")
-
-
-def _fits(av, stream, name):
-    """Whether a container of that kind holds such a stream."""
-    try:
-        with av.open(_Nowhere(), "w", format=name) as container:
-            _copy_of(container, stream)
-            container.start_encoding()
-    except (av.FFmpegError, ValueError):
-        return False
-    return True
-
-
-class _Copy:
-    """A stream whose packets are copied, each tried first in a container of its own, which is thrown away.
-
-    What a muxer says it holds it may refuse at the head; and a damaged packet that it refuses in the film itself, where packets
-    wait for those of other streams, would end the film.
-    """
-
-    def __init__(self, av, container, other):
-        """Raises ValueError or FFmpegError where the container cannot hold it."""
-        self._av, self._other, self._format, self._end = av, other, container.format.name, None
-        self._trial, self._tried = self._open_trial()
-        self._stream = _copy_of(container, other)
-
-    def _open_trial(self):
-        trial = self._av.open(_Nowhere(), "w", format=self._format)
-        stream = _copy_of(trial, self._other)
-        trial.start_encoding()
-        return trial, stream
-
-    def ready(self, packet) -> bool:
-        """Make a packet one of this stream, with stamps that rise, where need be by a tick each. False where it cannot be written."""
-        end = self._end
-        if packet.dts is None:
-            packet.dts = packet.pts if packet.pts is not None else (0 if end is None else end + 1)
-        if end is not None and packet.dts <= end:
-            packet.dts = end + 1
-        if packet.pts is None or packet.pts < packet.dts:
-            packet.pts = packet.dts
-        stamp = packet.dts
-        try:
-            if end is None:  # some damage shows only in the index, which a whole file has at its end
-                first, stream = self._open_trial()
-                packet.stream = stream
-                first.mux(packet)
-                first.close()
-            packet.stream = self._tried
-            self._trial.mux(packet)
-        except (self._av.FFmpegError, ValueError):
-            return False
-        self._end, packet.stream = stamp, self._stream
-        return True
-
-
-class _Straight:
-    """A file written past Python's buffer, which would hold on to what a full disc has refused, and refuse to close."""
-
-    def __init__(self, raw):
-        self._raw, self.name, self.seek, self.tell, self.error = raw, raw.name, raw.seek, raw.tell, None
-
-    def write(self, content):
-        left = memoryview(content)
-        try:
-            while left:
-                left = left[self._raw.write(left) :]
-        except OSError as error:
-            self.error = error
-            raise
-        return len(content)
-
-
-class _Nowhere(io.RawIOBase):
-    """A file that keeps nothing."""
-
-    def __init__(self):
-        self._position = 0
-
-    def writable(self):
-        return True
-
-    def seekable(self):
-        return True
-
-    def write(self, content):
-        self._position += len(content)
-        return len(content)
-
-    def seek(self, offset, whence=io.SEEK_SET):
-        self._position = offset + (self._position if whence != io.SEEK_SET else 0)
-        return self._position
-
-    def tell(self):
-        return self._position
-
-
-def _copy_of(container, other):
-    copy = container.add_stream_from_template(other)
-    if (
-        other.type == "audio" and "channels" in other.codec_context.layout.name
-    ):  # an order that old containers leave open
-        copy.codec_context.layout = {1: "mono", 2: "stereo"}.get(
-            other.codec_context.channels, other.codec_context.layout
-        )
-    copy.metadata.update(_kept(other.metadata, technical=()))
-    copy.disposition = other.disposition
-    return copy
 
 
 def frames_in(av, file) -> int:
@@ -276,49 +163,6 @@ def frames_in(av, file) -> int:
         return 0
 
 
-class _Copy:
-    """A stream whose packets are copied, each tried first in a container of its own, which is thrown away.
-
-    What a muxer says it holds it may refuse at the head; and a damaged packet that it refuses in the film itself, where packets
-    wait for those of other streams, would end the film.
-    """
-
-    def __init__(self, av, container, other):
-        """Raises ValueError or FFmpegError where the container cannot hold it."""
-        self._av, self._other, self._format, self._end = av, other, container.format.name, None
-        self._trial, self._tried = self._open_trial()
-        self._stream = _copy_of(container, other)
-
-    def _open_trial(self):
-        trial = self._av.open(_Nowhere(), "w", format=self._format)
-        stream = _copy_of(trial, self._other)
-        trial.start_encoding()
-        return trial, stream
-
-    def ready(self, packet) -> bool:
-        """Make a packet one of this stream, with stamps that rise, where need be by a tick each. False where it cannot be written."""
-        end = self._end
-        if packet.dts is None:
-            packet.dts = packet.pts if packet.pts is not None else (0 if end is None else end + 1)
-        if end is not None and packet.dts <= end:
-            packet.dts = end + 1
-        if packet.pts is None or packet.pts < packet.dts:
-            packet.pts = packet.dts
-        stamp = packet.dts
-        try:
-            if end is None:  # some damage shows only in the index, which a whole file has at its end
-                first, stream = self._open_trial()
-                packet.stream = stream
-                first.mux(packet)
-                first.close()
-            packet.stream = self._tried
-            self._trial.mux(packet)
-        except (self._av.FFmpegError, ValueError):
-            return False
-        self._end, packet.stream = stamp, self._stream
-        return True
-
-
 class _Straight:
     """A file written past Python's buffer, which would hold on to what a full disc has refused, and refuse to close."""
 
@@ -334,61 +178,6 @@ class _Straight:
             self.error = error
             raise
         return len(content)
-
-
-class _Nowhere(io.RawIOBase):
-    """A file that keeps nothing."""
-
-    def __init__(self):
-        self._position = 0
-
-    def writable(self):
-        return True
-
-    def seekable(self):
-        return True
-
-    def write(self, content):
-        self._position += len(content)
-        return len(content)
-
-    def seek(self, offset, whence=io.SEEK_SET):
-        self._position = offset + (self._position if whence != io.SEEK_SET else 0)
-        return self._position
-
-    def tell(self):
-        return self._position
-
-
-def _copy_of(container, other):
-    copy = container.add_stream_from_template(other)
-    if (
-        other.type == "audio" and "channels" in other.codec_context.layout.name
-    ):  # an order that old containers leave open
-        copy.codec_context.layout = {1: "mono", 2: "stereo"}.get(
-            other.codec_context.channels, other.codec_context.layout
-        )
-    copy.metadata.update(_kept(other.metadata, technical=()))
-    copy.disposition = other.disposition
-    return copy
-
-
-def is_playable(av, file) -> bool:
-    """Whether a file that was not finished holds a frame all the same."""
-    try:
-        with av.open(file.name) as container:
-            return next(container.decode(video=0), None) is not None
-    except (av.FFmpegError, OSError, ValueError, IndexError):
-        return False
-
-
-def _kept(metadata, technical=_TECHNICAL):
-    kept = {key: value for key, value in metadata.items() if not technical or not key.lower().startswith(technical)}
-    if kept.get("software", "").startswith("Lavf"):
-        del kept["software"]
-    if not _TIMECODE.fullmatch(kept.get("timecode", "00:00:00:00")):  # muxers fail on any other
-        del kept["timecode"]
-    return kept
 
 
 def _display_matrix(frame):

@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-av = pytest.importorskip("av", reason="PyAV is not installed (requirements-video.txt)")
-
 from inference import Upscaler
 from inference.video import CONTAINERS, upscale_video
 from tests.inference.films import FILMS, decode, make
