@@ -4,6 +4,7 @@ import functools
 import inspect
 import logging
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -23,6 +24,8 @@ from settings.fields import Command
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _ROOT = Path(__file__).parent.parent
+# All but tab and new line, and what turns the direction of writing.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def run(
@@ -43,7 +46,7 @@ def run(
     if operands:
         flags.FLAGS.set_gnu_getopt()
     if {"--help", "-h", "-help", "--helpfull", "--helpshort"} & set(sys.argv[1:]):
-        print(_help(description))
+        _print_help(description)
         sys.exit(0)
 
     def call(argv: list[str]) -> int | None:
@@ -91,8 +94,22 @@ def _unwind_when_told_to_stop():
             signal.signal(number, leave)
 
 
+def _print_help(description):
+    """On any terminal, also one that knows ASCII only; who stops to read has enough."""
+    sys.stdout.reconfigure(errors="replace")
+    try:
+        print(_help(description), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at its end
+
+
+def _without_controls(message):
+    """Control characters of a file's name, spelled out: a terminal would obey them."""
+    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], message)
+
+
 def _fail(message, *, status):
-    print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr)
+    print(f"{os.path.basename(sys.argv[0])}: {_without_controls(message)}", file=sys.stderr)
     sys.exit(status)
 
 
@@ -120,7 +137,7 @@ class _LineHandler(logging.Handler):
         if record.levelno <= logging.INFO and not ours:
             return
         prefix = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
-        tqdm.write(prefix + record.getMessage(), file=sys.stderr)
+        tqdm.write(prefix + _without_controls(record.getMessage()), file=sys.stderr)
 
 
 def _log_plainly():

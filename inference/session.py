@@ -215,7 +215,7 @@ class FileProgress:
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        self._sizes = {path: max(1, path.stat().st_size) if path.is_file() else 1 for path in paths}
+        self._sizes = {path: _bytes(path) for path in paths}
         self._shares = dict.fromkeys(self._sizes, 0.0)
         self._finished = 0
         self._bar = tqdm(
@@ -244,3 +244,10 @@ class FileProgress:
 
     def _describe(self) -> None:
         self._bar.set_description_str(f"{self._finished} of {len(self._sizes)} images,")
+
+
+def _bytes(path):
+    try:
+        return max(1, path.stat().st_size)
+    except OSError:  # it will be named when it is opened
+        return 1

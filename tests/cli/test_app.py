@@ -1,5 +1,6 @@
 """What a user's mistake at the command line looks like: one line, no traceback, and at once."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,20 @@ def test_a_wrong_value_is_one_line(words, said, tmp_path):
 def test_flagfile(tmp_path):
     (tmp_path / "flags.txt").write_text("# a comment\n--method=gan3g\n")
     assert "gan3g" in run("distill.py", "--flagfile=flags.txt", cwd=tmp_path).stderr
+
+
+def test_a_name_cannot_command_the_terminal(tmp_path):
+    """Escape sequences and marks that turn the direction of writing are spelled out."""
+    done = run("upscale.py", "a\x1b]0;title\x07\u202egnp.png", cwd=tmp_path)
+    assert done.returncode == 1 and "\x1b" not in done.stderr and "\u202e" not in done.stderr
+    assert r"a\x1b]0;title\x07\u202egnp.png: no such file" in done.stderr
+
+
+def test_help_on_an_ascii_terminal_and_into_a_closed_pipe(tmp_path):
+    words = [sys.executable, str(ROOT / "upscale.py"), "--help"]
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    done = subprocess.run(words, capture_output=True, cwd=tmp_path, env=ascii_only, timeout=60)
+    assert done.returncode == 0 and b"--output" in done.stdout and done.stdout.isascii()
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path)
+    process.stdout.close()
+    assert process.wait(60) == 0 and process.stderr.read() == b""

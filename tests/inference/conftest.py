@@ -79,3 +79,14 @@ def _convert(network, folder, size, *, eight_bits):
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.uint8
     return converter.convert()
+
+
+@pytest.fixture
+def not_root():
+    """Root may read and write anywhere; so the tests that are run by root become nobody for a while."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    yield
+    os.seteuid(0)

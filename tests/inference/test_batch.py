@@ -86,17 +86,6 @@ def test_interrupted_or_failing_network_leaves_no_half_file(nearest, pairs, erro
         Image.open(path).load()
 
 
-@pytest.fixture
-def not_root():
-    """Root may read and write anywhere; so the tests that are run by root become nobody for a while."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    yield
-    os.seteuid(0)
-
-
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="modes of files are those of Unix")
 def test_a_locked_folder_and_an_unreadable_picture_are_a_line_each(nearest, pairs, tmp_path, monkeypatch, request):
     monkeypatch.chdir(

@@ -1,9 +1,11 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from errors import UserError
 from inference.output_plan import plan_outputs
+from inference.session import FileProgress
 
 
 @pytest.fixture
@@ -127,3 +129,22 @@ def test_links_to_themselves_and_long_names_are_planned_or_a_line(tree):
     for name in ("m" * 300, "a.jpg/b.png", "self/c.png"):
         with pytest.raises(UserError, match=f"{name}: "):
             plan_outputs(name)
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="modes of files are those of Unix")
+def test_a_folder_that_cannot_be_read_or_entered(tree, request):
+    """A problem each, not silence; and the bar over what cannot be looked at is drawn all the same."""
+    Path(".").resolve().chmod(0o755)
+    Path("in/closed").mkdir(mode=0o000)
+    Path("in/listed").mkdir()
+    Path("in/listed/x.png").touch()
+    Path("in/listed").chmod(0o444)
+    request.getfixturevalue("not_root")
+    problems = []
+    pairs = plan_outputs("in", problem=problems.append)
+    assert [str(error) for error in problems] == [
+        "in/closed: this folder cannot be read (Permission denied); what it holds is left out"
+    ]
+    assert Path("in/listed/x.png") in [source for source, _ in pairs]
+    with FileProgress([source for source, _ in pairs]) as progress:
+        progress.finish(Path("in/listed/x.png"))
