@@ -38,6 +38,7 @@ READABLE_VIDEOS = frozenset(
     ]
     + [".3g2", ".3gp", ".asf", ".mod", ".ogm", ".ogv", ".qt", ".rm", ".tod", ".ts", ".vob", ".wmv"]
 )
+_LEAST_PYAV = (18, 1)  # requirements-video.txt says the same
 _BEHIND = 4  # frames to encode that may wait
 
 
@@ -101,7 +102,9 @@ def _pyav():
     try:
         import av
     except ImportError as error:
-        raise UserError("videos need PyAV: pip install -r requirements-video.txt") from error
+        raise UserError("videos need PyAV, and it Python 3.11: pip install -r requirements-video.txt") from error
+    if tuple(int(part) for part in av.__version__.split(".")[:2]) < _LEAST_PYAV:
+        raise UserError(f"PyAV {av.__version__} is too old for videos: pip install -r requirements-video.txt")
     return av
 
 
