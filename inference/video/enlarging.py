@@ -1,6 +1,8 @@
 """From a film to a larger film: decoding, the network, and encoding overlap. What is done is kept, whatever happens."""
 
 import contextlib
+import itertools
+import os
 import signal
 import threading
 import time
@@ -38,6 +40,7 @@ READABLE_VIDEOS = frozenset(
     ]
     + [".3g2", ".3gp", ".asf", ".mod", ".ogm", ".ogv", ".qt", ".rm", ".tod", ".ts", ".vob", ".wmv"]
 )
+_LEAST_PYAV = (18, 1)  # requirements-video.txt says the same
 _BEHIND = 4  # frames to encode that may wait
 
 
@@ -77,7 +80,13 @@ def upscale_video(
             written = Target(av, file, target, film, height=height, width=width)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise UserError(f"{target}: cannot be written: {_why(error)}") from error
-        return _Run(av, upscaler, film, written, target).all(advance)
+        result = _Run(av, upscaler, film, written, target).all(advance)
+        if target.exists() and not overwrite:  # another process was faster; hours of work are not thrown away for it
+            names = (target.with_stem(f"{target.stem}_{number}") for number in itertools.count(2))
+            other = next(name for name in names if not name.exists())
+            os.replace(file.name, other)
+            raise UserError(f"{target}: was made by something else meanwhile; this result is {other}")
+        return result
 
 
 def upscale_raw(upscaler, stdin, stdout, *, width, height, size=None) -> int:
@@ -101,7 +110,9 @@ def _pyav():
     try:
         import av
     except ImportError as error:
-        raise UserError("videos need PyAV: pip install -r requirements-video.txt") from error
+        raise UserError("videos need PyAV, and it Python 3.11: pip install -r requirements-video.txt") from error
+    if tuple(int(part) for part in av.__version__.split(".")[:2]) < _LEAST_PYAV:
+        raise UserError(f"PyAV {av.__version__} is too old for videos: pip install -r requirements-video.txt")
     return av
 
 

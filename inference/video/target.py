@@ -46,9 +46,8 @@ class Target:
             late = source.covers or any(
                 one.type == "audio" and one.name == "aac" and not one.extradata for one in source.container.streams
             )
-            tags = any(
-                "." in key for key in source.container.metadata
-            )  # keys of cameras, com.apple…, have no other place
+            # Keys of cameras, com.apple and the like, have no other place.
+            tags = any("." in key for key in source.container.metadata)
             flags = "+use_metadata_tags" * tags + "+hybrid_fragmented+delay_moov" * (not late)
             settings = {"movflags": flags} if flags else {}
         self._straight = _Straight(file.raw)

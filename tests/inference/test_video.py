@@ -161,6 +161,33 @@ def test_a_target_that_exists_is_kept(nearest, tmp_path):
     assert (tmp_path / "b.mp4").read_bytes() == b"precious"
 
 
+def test_a_target_made_meanwhile_costs_neither(nearest, tmp_path):
+    class Slow(type(nearest)):
+        def __call__(self, lr):
+            (tmp_path / "b.mp4").write_bytes(b"precious")
+            return super().__call__(lr)
+
+    with pytest.raises(UserError, match="b.mp4: was made by something else meanwhile; this result is .*b_2.mp4"):
+        upscale_video(Upscaler(Slow()), make(tmp_path / "a.mp4", sound=False), tmp_path / "b.mp4")
+    assert (tmp_path / "b.mp4").read_bytes() == b"precious" and len(frames(tmp_path / "b_2.mp4")) == len(STAMPS)
+
+
+def test_several_videos_at_the_command(exported, tmp_path):
+    """Two whose results would have one name; one that was done before; one that is no video."""
+    film = make(tmp_path / "a.mp4", sound=False).read_bytes()
+    for name in ("a.ts", "b.mp4", "b_x2.mp4"):
+        (tmp_path / name).write_bytes(film)
+    (tmp_path / "c.mts").write_bytes(b"no film")
+    words = ["a.mp4", "a.ts", "b.mp4", "c.mts", f"--model={exported['dynamic']}"]
+    done = subprocess.run(
+        [sys.executable, ROOT / "upscale.py", *words], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "a.ts: its result would be a_x2.mp4, which is that of a.mp4; give -o" in done.stderr
+    assert "b_x2.mp4 was done already" in done.stderr and "c.mts: no film that can be read" in done.stderr
+    assert len(frames(tmp_path / "a_x2.mp4")) == len(STAMPS) and (tmp_path / "b_x2.mp4").read_bytes() == film
+
+
 def test_raw_frames(nearest):
     pictures = np.random.default_rng(0).integers(0, 256, (3, 5, 7, 3), np.uint8)
     out = io.BytesIO()

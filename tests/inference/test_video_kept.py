@@ -71,14 +71,8 @@ def facts(path):
         chapters = [(float(one["start"] * one["time_base"]), one["metadata"].get("title")) for one in film.chapters()]
         attachments = [(one.name, one.data) for one in film.streams if one.type == "attachment"]
         covers = [bytes(packet) for packet in film.demux() if packet.size and packet.stream.disposition & ATTACHED_PIC]
-        return (
-            sorted(streams, key=str),
-            chapters,
-            attachments,
-            covers,
-            film.metadata.get("title"),
-            film.metadata.get("artist"),
-        )
+        words = {key.lower(): value for key, value in film.metadata.items()}
+        return sorted(streams, key=str), chapters, attachments, covers, words.get("title"), words.get("artist")
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
