@@ -92,7 +92,7 @@ def files_of(package):
 
 
 def sources():
-    return [path for package in {*PACKAGES, *BELOW_ALL, *COMMANDS} for path in files_of(package)]
+    return [path for package in sorted({*PACKAGES, *BELOW_ALL, *COMMANDS}) for path in files_of(package)]
 
 
 def ours(path):
