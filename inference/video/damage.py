@@ -16,12 +16,13 @@ _LEAST_SIZE = 20  # bytes; MPEG-4 says with less that a frame is left out
 class Damage:
     """Counts while a film is read. `describe` says it in one line."""
 
-    def __init__(self, *, seconds: float = 0, frames: int = 0, partial: bool = False):
+    def __init__(self, *, seconds: float = 0, frames: int = 0, partial: bool = False, resyncs: bool = False):
         """What the film's head states: its length in seconds and its number of frames; 0 where it does not, or is not to be held to it.
 
-        partial: whether only its beginning is read.
+        partial: whether only its beginning is read. resyncs: whether FFmpeg passes over what it cannot read of such a container without
+        a word, so that a gap between frames tells of damage (elsewhere an index says which frames there are, and gaps are meant).
         """
-        self._seconds, self._frames, self._partial = seconds, frames, partial
+        self._seconds, self._frames, self._partial, self._resyncs = seconds, frames, partial, resyncs
         self._packets = self._seen = self._faulty = self._unreadable = self._lost_copies = 0
         self._first, self._end = None, 0.0
         self._awaited, self._begin, self._fields = {}, None, False
@@ -111,7 +112,7 @@ class Damage:
         usual = np.median(steps) if len(steps) else 1
         gaps = np.flatnonzero(steps > 1.5 * usual)
         regular = np.count_nonzero(np.abs(steps - usual) <= max(1, 0.02 * usual))
-        if not len(gaps) or regular + len(gaps) < len(steps) or regular < _REGULAR * len(gaps):
+        if not self._resyncs or not len(gaps) or regular + len(gaps) < len(steps) or regular < _REGULAR * len(gaps):
             return 0, None
         return int(np.sum(np.round(steps[gaps] / usual) - 1)), float(self._stamps[gaps[0] + 1] * self._time_base)
 

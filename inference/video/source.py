@@ -36,7 +36,8 @@ _DEMUXERS = (
     "apng,asf,asf_o,av1,avi,avs,cavsvideo,dirac,dnxhd,dv,evc,flic,flv,gif,gxf,h261,h263,h264,hevc,ipu,ivf,kux,live_flv,lmlm4,lxf,m4v,"
     "matroska,mjpeg,mov,mpeg,mpegts,mpegtsraw,mpegvideo,mxf,nsv,nut,nuv,obu,ogg,pmp,rm,swf,vc1,vc1test,vivo,vvc,wtv,xmv,yuv4mpegpipe"
 )
-# Containers that state their length in their head.
+# Containers without an index that has to be kept to; and those that state their length in their head.
+_RESYNCING = {"matroska", "mpegts", "mpeg", "flv", "ogg", "asf", "nut"}
 _STATE_LENGTH = {"mov", "matroska", "avi", "flv"}
 
 
@@ -100,7 +101,8 @@ class Source:
         if stated and "avi" in names:  # FFmpeg takes its length from what is left of the file
             seconds = max(seconds, float(video.frames / self.rate))
         frames = video.frames if stated and "mov" in names else 0
-        self.damage = Damage(seconds=seconds, frames=frames, partial=self._preview)
+        resyncs = bool(names & _RESYNCING)
+        self.damage = Damage(seconds=seconds, frames=frames, partial=self._preview, resyncs=resyncs)
         self.frames = video.frames or float((container.duration or 0) / 1e6 * self.rate)
 
     def __iter__(self) -> Iterator:

@@ -247,7 +247,7 @@ def decode(path):
     with av.open(str(path), metadata_errors="replace") as film:
         video = film.streams.video[0]
         video.thread_type = "NONE"
-        for packet in film.demux([stream for stream in film.streams if stream.type in ("video", "audio")]):
+        for packet in _packets(film):
             if packet.stream.type == "audio":
                 if packet.size:
                     sound.append(bytes(packet))
@@ -266,6 +266,13 @@ def decode(path):
         tags = (first.colorspace, first.color_range, first.color_primaries, first.color_trc) if first else None
         return Decoded(times, np.array(means), size, float(ratio) * size[0] / max(1, size[1]), tags, first.rotation if first else 0,
                        sound, sound_times)  # fmt: skip
+
+
+def _packets(film):
+    try:
+        yield from film.demux([stream for stream in film.streams if stream.type in ("video", "audio")])
+    except (av.FFmpegError, ValueError):
+        return
 
 
 def mean_colour(frame):

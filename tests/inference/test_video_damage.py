@@ -155,6 +155,12 @@ def test_a_film_cut_short_is_named(nearest, tmp_path, suffix):
     assert any("are missing" in line or "ends after" in line for line in result.problems)
 
 
+def test_a_gap_that_is_meant_is_no_damage(nearest, tmp_path):
+    stamps = (*range(20), *range(22, 40))
+    source = make(Film("a.mp4", stamps=stamps, sound=None), tmp_path)
+    assert upscale_video(Upscaler(nearest), source, tmp_path / "b.mp4").problems == ()
+
+
 def test_a_film_without_its_index_is_one_line(nearest, tmp_path):
     whole = make(Film("whole.mp4", frames=20), tmp_path)
     (tmp_path / "cut.mp4").write_bytes(whole.read_bytes()[: int(0.6 * whole.stat().st_size)])
