@@ -127,6 +127,13 @@ def test_the_file_holds_integers_and_gives_what_the_network_gives(form, pictures
     assert 0 < difference < 2
 
 
+def test_the_sum_of_a_block_that_is_still_zero_runs_in_xnnpack(pictures):
+    fresh = models.build_generator("compact_xs", depth=5, width=8, scale=2, tail="luma", residual=2)
+    quantised = QuantizedCompact.of(fresh, pictures)
+    assert [bounds.signed for bounds in quantised.ranges] == [False, False, False, True, False, True, True]
+    assert outside_xnnpack(convert(quantised, quantize="int8")) == ["QUANTIZE", "QUANTIZE"]
+
+
 def test_the_float_file_gives_what_the_network_gives(form, pictures):
     content = convert(form)
     assert outside_xnnpack(content) == []
