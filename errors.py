@@ -9,8 +9,8 @@ class UserError(Exception):
     """Something the user can put right: a missing file, a value out of range, a damaged picture."""
 
 
-def reason(error: BaseException) -> str:
-    """Why, on one line: the system's words where there are any, else the error's own, at most 200 characters."""
+def reason(error: BaseException, most: int = 200) -> str:
+    """Why, on one line: the system's words where there are any, else the error's own, at most so many characters."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return " ".join(str(error).split())[:most] or type(error).__name__

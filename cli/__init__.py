@@ -1,1 +1,1 @@
-"""What the commands share: flag groups, one-line errors, and flags turned into data, losses and runs."""
+"""Settings to absl flags, --help, one-line errors, start-up: what every command does before its own work."""

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from errors import UserError
+from errors import UserError, reason
 from evaluation.candidates import Candidate
 from evaluation.lpips import LPIPS
 from evaluation.metrics import GRID_PLACE, SSIM_WINDOW, color_shift, grid, lr_psnr, psnr, ssim
@@ -116,7 +116,7 @@ def _measure_flat(evaluation, name, upscalers):
         evaluation.models[name].flat_errors = flat_errors(upscalers[name].upscaler)
     except _MODEL_ERRORS as error:
         del upscalers[name]
-        _drop(evaluation, name, _line(error))
+        _drop(evaluation, name, reason(error, 300))
 
 
 def _evaluate_benchmark(evaluation, upscalers, benchmark, pairs, lpips, watch):
@@ -133,7 +133,7 @@ def _evaluate_benchmark(evaluation, upscalers, benchmark, pairs, lpips, watch):
                 except _MODEL_ERRORS as error:
                     results.pop(name, None)
                     del upscalers[name]
-                    _drop(evaluation, name, f"on {benchmark}, {pair.name}: {_line(error)}")
+                    _drop(evaluation, name, f"on {benchmark}, {pair.name}: {reason(error, 300)}")
             measured = True
             if watch and results:
                 watch(benchmark, pair, results)
@@ -180,8 +180,3 @@ def _drop(evaluation, name, reason):
 def _report(evaluation, line):
     evaluation.failures.append(line)
     logging.error("%s", line)
-
-
-def _line(error):
-    """An error's message on one line, and short enough to be read."""
-    return " ".join(str(error).split())[:300] or type(error).__name__

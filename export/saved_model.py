@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from errors import UserError
+from errors import UserError, reason
 from models import check_finite, load_generator
 from weights import refuse_as_output
 
@@ -58,7 +58,7 @@ def write_saved_model(model, path):
         folder.chmod(0o755)  # mkdtemp's folders are for their maker alone
         os.replace(folder, path)
     except (OSError, tf.errors.OpError) as error:
-        raise UserError(f"--saved_model={path}: cannot be written ({str(error).splitlines()[0]})") from error
+        raise UserError(f"--saved_model={path}: cannot be written ({reason(error)})") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -4,7 +4,7 @@ import tempfile
 
 import tensorflow as tf
 
-from errors import UserError
+from errors import UserError, reason
 from export.saved_model import export_graph
 from models import check_finite
 from models.compact import Compact
@@ -53,7 +53,6 @@ def convert(model, *, height=None, width=None, quantize="none", calibration=()):
         try:
             return converter.convert()
         except Exception as error:  # the converter raises whatever its native part threw
-            reason = " ".join(str(error).split())[:300]
             raise UserError(
-                f"{type(model).__name__} cannot be converted with --quantize={quantize}: {reason}"
+                f"{type(model).__name__} cannot be converted with --quantize={quantize}: {reason(error, 300)}"
             ) from error

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
-from errors import UserError
+from errors import UserError, reason
 
 # For a .tflite file without a sidecar: enough for 64 plain 3x3 convolutions, four times the depth of a usual
 # exported student.
@@ -151,7 +151,7 @@ class TFLiteEngine:
         except (ValueError, RuntimeError, MemoryError) as error:
             self._shape = None
             raise UserError(
-                f"{self.path}: cannot run on a picture of {lr.shape[2]}x{lr.shape[1]}: {_line(error)}"
+                f"{self.path}: cannot run on a picture of {lr.shape[2]}x{lr.shape[1]}: {reason(error)}"
             ) from error
         return sr if as_it_is else np.clip(sr, 0.0, 1.0, out=sr)
 
@@ -217,7 +217,7 @@ def _open_interpreter(path, threads):
         interpreter = Interpreter(model_path=str(path), num_threads=threads)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        raise UserError(f"{path}: not a usable .tflite file: {_line(error)}") from error
+        raise UserError(f"{path}: not a usable .tflite file: {reason(error)}") from error
     return interpreter
 
 
@@ -228,7 +228,7 @@ def _read_sidecar(path, *, scale):
     try:
         sidecar = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not readable as JSON: {_line(error)}; export the network again") from error
+        raise UserError(f"{path}: not readable as JSON: {reason(error)}; export the network again") from error
     if not isinstance(sidecar, dict):
         raise UserError(f"{path}: holds no JSON object; export the network again")
     if sidecar.get("scale", scale) != scale:
@@ -260,8 +260,3 @@ def _dequantise(values, tensor):
         return values
     step, zero_point = tensor["quantization"]
     return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(step)
-
-
-def _line(error):
-    """An error's message on one line, and short enough to be read."""
-    return " ".join(str(error).split())[:200] or type(error).__name__

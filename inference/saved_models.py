@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
-from errors import UserError
+from errors import UserError, reason
 from inference.engines import DEFAULT_RECEPTIVE_FIELD, KerasEngine
 
 _PROBE_SIZE = 16  # side of the picture that finds out the scale of a network of dynamic size
@@ -30,7 +30,7 @@ class SavedModelEngine:
         try:
             self._loaded = tf.saved_model.load(str(self.path))  # kept: the signature does not keep the weights alive
         except Exception as error:  # a damaged folder raises whatever its parser tripped over
-            raise UserError(f"{self.path}: not a usable SavedModel: {_line(error)}") from error
+            raise UserError(f"{self.path}: not a usable SavedModel: {reason(error)}") from error
         self._signature = self._only_signature()
         self._input, self.fixed_size = self._check_input()
         self.scale = probed_scale(self, self.path)
@@ -58,7 +58,7 @@ class SavedModelEngine:
         try:
             outputs = self._signature(**{self._input: tf.constant(lr, tf.float32)})
         except (tf.errors.OpError, ValueError, TypeError) as error:
-            raise UserError(f"{self.path}: cannot run on a picture of {size}: {_line(error)}") from error
+            raise UserError(f"{self.path}: cannot run on a picture of {size}: {reason(error)}") from error
         if len(outputs) != 1:
             raise UserError(f"{self.path}: gives {len(outputs)} outputs; an upscaling network gives one picture")
         return np.clip(next(iter(outputs.values())).numpy().astype(np.float32), 0.0, 1.0)
@@ -101,7 +101,7 @@ def open_keras_file(path):
     try:
         model = keras.models.load_model(path, custom_objects=CLASSES, compile=False)
     except Exception as error:  # a damaged archive, an unknown class, a lambda that safe mode refuses, ...
-        raise UserError(f"{path}: not a usable .keras file: {_line(error)}") from error
+        raise UserError(f"{path}: not a usable .keras file: {reason(error)}") from error
     if hasattr(model, "scale") and hasattr(model, "receptive_field"):
         return KerasEngine(model)
     return KerasEngine(_Described(model, path))
@@ -131,7 +131,7 @@ def probed_scale(engine, path):
     except UserError:
         raise
     except Exception as error:  # whatever TensorFlow or a layer raises on a shape it does not take
-        raise UserError(f"{path}: cannot run on a picture of {width}x{height}: {_line(error)}") from error
+        raise UserError(f"{path}: cannot run on a picture of {width}x{height}: {reason(error)}") from error
     scale = sr.shape[1] // height if sr.ndim == 4 else 0
     if scale < 1 or sr.shape != (1, scale * height, scale * width, 3):
         raise UserError(f"{path}: turns {(1, height, width, 3)} into {sr.shape}; not an upscaling network")
@@ -141,8 +141,3 @@ def probed_scale(engine, path):
 def _assumed_receptive_field(path):
     logging.warning("%s: does not say its receptive field: %d pixels assumed", path, DEFAULT_RECEPTIVE_FIELD)
     return DEFAULT_RECEPTIVE_FIELD
-
-
-def _line(error):
-    """An error's message on one line, and short enough to be read."""
-    return " ".join(str(error).split())[:200] or type(error).__name__

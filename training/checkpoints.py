@@ -10,7 +10,7 @@ from pathlib import Path
 import tensorflow as tf
 from absl import logging
 
-from errors import UserError
+from errors import UserError, reason
 from records import DamagedError, half_written, read_json, set_aside, write_text
 
 _PREFIX = "state"
@@ -51,7 +51,7 @@ class Checkpoints:
             os.replace(temporary, target)
         except (OSError, tf.errors.OpError) as error:
             remove_checkpoint(temporary)
-            raise UserError(f"{target}: the checkpoint could not be written ({_first_line(error)})") from error
+            raise UserError(f"{target}: the checkpoint could not be written ({reason(error)})") from error
         for _, old in self._found()[: -self.keep]:
             if old != target:
                 remove_checkpoint(old)
@@ -73,7 +73,7 @@ class Checkpoints:
                 self._checkpoint.read(str(path / _PREFIX)).assert_consumed()
             except (AssertionError, ValueError, LookupError, TypeError, tf.errors.OpError) as error:
                 raise UserError(
-                    f"{path}: does not fit the networks of this run ({_first_line(error)}); start afresh with --new_run"
+                    f"{path}: does not fit the networks of this run ({reason(error)}); start afresh with --new_run"
                 ) from error
             return step
         damaged = sorted(self.folder.glob("step-*.damaged*"))
@@ -129,7 +129,7 @@ def _sound_facts(folder):
     except PermissionError as error:
         raise UserError(f"{error.filename}: cannot be read ({error.strerror})") from error
     except OSError as error:
-        raise DamagedError(_first_line(error)) from error
+        raise DamagedError(reason(error)) from error
     if differing or not sums:
         raise DamagedError(f"{differing[0] if differing else _SEAL} has changed since it was written")
     return seal["facts"] if sums is not seal else {}
@@ -142,7 +142,3 @@ def sha256(path):
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _first_line(error):
-    return str(error).strip().split("\n")[0][:200] or type(error).__name__

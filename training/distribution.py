@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from errors import UserError
+from errors import UserError, reason
 
 STRATEGIES = ("single", "mirrored", "multiworker", "tpu")
 
@@ -32,8 +32,8 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
             tf.config.experimental_connect_to_cluster(resolver)
             tf.tpu.experimental.initialize_tpu_system(resolver)
             return tf.distribute.TPUStrategy(resolver)
-    except (ValueError, KeyError, RuntimeError, tf.errors.OpError) as error:
-        raise UserError(f"--strategy={name}: cannot be set up ({' '.join(str(error).split())[:300]})") from error
+    except (ValueError, KeyError, TypeError, RuntimeError, tf.errors.OpError) as error:  # TF_CONFIG is read unchecked
+        raise UserError(f"--strategy={name}: cannot be set up ({reason(error, 300)})") from error
     raise ValueError(f"strategy {name!r}: choose one of {', '.join(STRATEGIES)}")
 
 

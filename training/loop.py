@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 from absl import logging
 
-from errors import UserError
+from errors import UserError, reason
 from training.checkpoints import Checkpoints
 from training.distribution import agree, is_chief, share_from_chief, worker
 from training.health import Health, SickRunError, finite_means
@@ -208,8 +208,8 @@ class _PhaseRun:
         try:
             return next(iterator)
         except tf.errors.OpError as error:
-            reason = str(error).split("Error: ", 1)[-1].splitlines()[0]
-            raise UserError(f"a batch could not be read: {reason}") from error
+            why = str(error).split("Error: ", 1)[-1].splitlines()[0]
+            raise UserError(f"a batch could not be read: {why}") from error
 
     def _updated(self, batch):
         try:
@@ -220,7 +220,7 @@ class _PhaseRun:
             if worker()[1] == 1:
                 raise
             raise UserError(
-                f"another worker is gone or out of reach ({str(error).splitlines()[0][:120]}); start all workers again with the "
+                f"another worker is gone or out of reach ({reason(error, 120)}); start all workers again with the "
                 "same command: they go on from the last checkpoint"
             ) from error
 
@@ -294,4 +294,4 @@ class _PhaseRun:
                 facts = {"metrics": metrics, "validation": self.validator.identity}
                 self.save(network, self.folder.writes(path), phase=self.phase.name, step=step, **facts)
             except (OSError, RuntimeError, ValueError) as error:  # h5py raises all three on a full disc
-                raise UserError(f"{path}: the weights could not be written ({str(error).splitlines()[0]})") from error
+                raise UserError(f"{path}: the weights could not be written ({reason(error)})") from error

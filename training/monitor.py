@@ -11,7 +11,7 @@ import tensorflow as tf
 from absl import logging
 from tqdm import tqdm
 
-from errors import UserError
+from errors import UserError, reason
 
 _SECONDS_BETWEEN_LINES = 20
 
@@ -50,8 +50,7 @@ class Monitor:
         try:
             yield
         except (OSError, tf.errors.OpError) as error:
-            reason = str(error).strip().splitlines()[0][:200]
-            raise UserError(f"{self._logs}: TensorBoard's curves could not be written ({reason})") from error
+            raise UserError(f"{self._logs}: TensorBoard's curves could not be written ({reason(error)})") from error
 
     def advance(self, step: int, shown: dict[str, float] | None = None) -> None:
         """Step `step` is done. shown: {name: number} to show beside the bar from now on."""
