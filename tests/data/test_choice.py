@@ -58,7 +58,7 @@ def test_a_config_with_a_value_of_another_type_is_named(here):
     with pytest.raises(UserError, match="config.txt: --scale=two"):
         adopted(here / "run")
     (here / "run/config.txt").write_bytes(b"\xff\xfe--scale=2")
-    with pytest.raises(UserError, match="config.txt: is no text file"):
+    with pytest.raises(UserError, match="config.txt: line 1 is no --flag=value"):
         adopted(here / "run")
 
 

@@ -6,7 +6,7 @@ import pytest
 import models
 from errors import UserError
 from settings.training import Losses, TrainStudent
-from training.job import Job, content_loss
+from training.job import Job, content_loss, new_generator
 
 
 def job(**values):
@@ -34,3 +34,33 @@ def test_the_grid_adds_to_the_content_term():
 def test_schedules_that_cannot_be_are_refused(values, said):
     with pytest.raises(UserError, match=said):
         job(**values).optimizer(10)
+
+
+SIZES = {"width": 8, "scale": 2, "tail": "luma"}
+
+
+def generator(name="compact_s", **values):
+    return new_generator(TrainStudent().with_values(student=name, **values), name)
+
+
+def test_the_form_is_what_the_settings_say():
+    model = generator(**SIZES, depth=6, residual=2)
+    assert model.get_config() == {**SIZES, "depth": 6, "expansion": 0, "residual": 2}
+
+
+def test_a_student_with_blocks_begins_where_a_plain_one_stands(tmp_path):
+    begun = models.build_generator("compact_s", depth=3, **SIZES)
+    chance = np.random.default_rng(1)
+    begun.set_weights([weight + chance.normal(0, 0.1, weight.shape) for weight in begun.get_weights()])
+    models.save_weights(begun, tmp_path / "student.weights.h5")
+    grown = generator(**SIZES, depth=7, residual=2, init=str(tmp_path / "student.weights.h5"))
+    image = chance.random((1, 5, 6, 3), np.float32)
+    assert grown.residual == 2
+    np.testing.assert_allclose(grown(image), begun(image), atol=1e-5)
+
+
+def test_a_form_that_there_is_not_is_refused():
+    with pytest.raises(UserError, match="a depth of 3 has room for 0 to 1 residual blocks"):
+        generator(**SIZES, depth=3, residual=2)
+    with pytest.raises(UserError, match="generator edsr_8x64.*residual"):
+        generator("edsr_8x64", residual=2)

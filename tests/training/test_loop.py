@@ -122,7 +122,7 @@ def test_best_keeps_the_best_and_last_the_last(tmp_path):
 
 def test_best_is_measured_again_where_validation_has_changed(tmp_path, caplog):
     """On the first set every network is darker by 5, so no later one would ever beat what was kept before the change."""
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="absl")
     with pytest.raises(StopIteration):
         train(tmp_path, stop=5, learning_rate=1e-3, validator=Darkness(brighter_by=-5.0))
     assert models.read_facts(tmp_path / "student.weights.h5")["step"] == 4
