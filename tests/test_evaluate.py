@@ -256,6 +256,7 @@ def student_run(place, name, method, seed, **changes):
     return name
 
 
+@pytest.mark.slow
 def test_ledger(place):
     runs = [student_run(place, f"{method}{seed}", method, seed) for method in ("alone", "g2g") for seed in (0, 1)]
     done = evaluate(place, "--ledger", *runs, "--benchmarks=Two:pictures/Two,One:pictures/One", "--output=ledger")

@@ -61,6 +61,7 @@ def test_the_same_command_again_changes_nothing(road):
     assert (road / "runs/teacher/teacher.weights.h5").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_evaluate(road):
     done = run(road, "evaluate.py", "--repetitions=1", "--height=20", "--width=30")
     report = json.loads((road / "runs/g2g_al/report.json").read_text())
@@ -83,6 +84,7 @@ def test_upscale(road):
     assert Image.open(road / "photo_x4.png").size == (56, 36)
 
 
+@pytest.mark.slow
 def test_transfer_from_the_gan_trained_teacher_as_a_module(road):
     runs = [f"--run_dir={road}/runs/gan2g", f"--teacher={road}/runs/teacher", f"--cache_dir={road}/cache"]
     done = subprocess.run(
@@ -96,12 +98,14 @@ def test_transfer_from_the_gan_trained_teacher_as_a_module(road):
     assert "teacher.adversarial.weights.h5" in (road / "runs/gan2g/report.json").read_text()
 
 
+@pytest.mark.slow
 def test_train_student_fixed_size_export(road):
     run(road, "train_student.py", "--student=compact_xs", "--steps=2", *SHORT, *SAMPLE)
     run(road, "export_tflite.py", "--student=runs/student", "--height=12", "--width=16", "--output=fixed.tflite")
     assert json.loads((road / "fixed.json").read_text())["input"]["shape"] == [1, 12, 16, 3]
 
 
+@pytest.mark.slow
 def test_quantisation_aware_fine_tuning_and_its_file(road):
     run(road, "distill.py", "--qat", "--method=g2g_al", "--steps=2", *SHORT, *SAMPLE)
     run(road, "export_tflite.py", "--student=runs/g2g_al_qat", "--quantize=int8", "--max_drop_db=1")

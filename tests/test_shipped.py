@@ -94,6 +94,7 @@ def test_upscale_without_any_training(tmp_path, picture):
     assert alone.returncode == 1 and "both trainings: compact_m, compact_s, compact_xs, edsr_8x64" in alone.stderr
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_shipped_weights(tmp_path):
     """One update from the shipped student, with a shipped network for its teacher: the result has hardly moved."""
     flags = ["--dataset=sample", "--steps=1", "--batch_size=1", "--patch_size=8", "--content_loss=pixel"]

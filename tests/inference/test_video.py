@@ -197,6 +197,7 @@ def test_raw_frames(nearest):
         upscale_raw(Upscaler(nearest), io.BytesIO(bytes(115)), io.BytesIO(), width=7, height=5)
 
 
+@pytest.mark.slow
 def test_control_c_at_the_command_leaves_a_file_that_plays(exported, tmp_path):
     source = make(tmp_path / "a.mp4", width=320, height=180, stamps=range(400), sound=False)
     command = [sys.executable, str(ROOT / "upscale.py"), str(source), f"--model={exported['dynamic']}", "-o", "b.mp4"]

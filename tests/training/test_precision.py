@@ -15,7 +15,11 @@ def mixed():
     keras.config.set_dtype_policy("float32")
 
 
-@pytest.mark.parametrize("name", models.GENERATORS)
+def _slow_where_deep(name):
+    return pytest.param(name, marks=pytest.mark.slow) if name.startswith("rrdb") else name
+
+
+@pytest.mark.parametrize("name", map(_slow_where_deep, models.GENERATORS))
 def test_generators(mixed, name):
     model = models.build_generator(name)
     assert {variable.dtype for variable in model.variables} == {"float32"}

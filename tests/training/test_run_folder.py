@@ -152,7 +152,7 @@ def test_a_new_run_names_the_one_it_replaced(tmp_path, caplog):
         in (tmp_path / "run/config.txt").read_text()
     )
     (tmp_path / "run/config.txt").unlink()  # as if killed between the renaming and its first file
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="absl")
     RunFolder(tmp_path / "run", role="student").open({"seed": "1"}, fixed={"seed"})
     assert f"{tmp_path}/run: holds no run; {tmp_path}/run.old-1 holds an earlier one" in caplog.text
 
