@@ -206,9 +206,9 @@ def with_pictures_of(run: Path, command: Command) -> Command:
             f"{config}: no such file, so the pictures of that run are not known; name others with --dataset"
         )
     taken = {"scale"} if others else names_where(Pictures, fixed=True)
-    values = {}
+    values, texts = {}, read_config(config)
     for group, item in command.items():
-        text = read_config(config).get(item.name)
+        text = texts.get(item.name)
         if text is not None and item.name in taken - command.given:
             try:
                 values[item.name] = from_text(group, item, text)

@@ -10,11 +10,11 @@ from settings.training import TrainTeacher
 
 def main(settings: TrainTeacher) -> None:
     """Build the network, train it, write the report."""
+    alphas = _alphas(settings)
     from models import clone  # TensorFlow takes seconds to import: --help and a typo in a flag need not wait for it
     from training.job import Job, new_generator, phases_without_teacher
     from training.trainer import open_run, train, write_interpolations
 
-    alphas = _alphas(settings)
     with open_run(settings, role="teacher") as folder:
         model = new_generator(settings, settings.network.teacher)
         phases = phases_without_teacher(Job(settings, model, clone(model)))

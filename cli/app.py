@@ -89,8 +89,8 @@ def _unwind_when_told_to_stop():
         signal.signal(number, signal.SIG_IGN)  # once: cleaning up is not to be cut short
         _fail(f"{signal.Signals(number).name}: stopped", status=128 + number)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
+    for number in (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")):  # Windows has no SIGHUP
+        if number and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, leave)
 
 

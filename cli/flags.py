@@ -49,16 +49,11 @@ def _value(value: Any) -> Any:
 
 
 def _parser(group: Any, item: Field) -> flags.ArgumentParser:
+    """Of a number or a text."""
     kind, said = kind_of(group, item), about(item)
-    if kind is bool:
-        return flags.BooleanParser()
-    if kind is tuple:
-        return flags.ListParser()
     if kind is int:
         return flags.IntegerParser(said.low, said.high)
-    if kind is float:
-        return _FiniteFloat(said)
-    return flags.EnumParser(said.choices) if said.choices else flags.ArgumentParser()
+    return _FiniteFloat(said) if kind is float else flags.ArgumentParser()
 
 
 def _define(group: Any, item: Field, values: flags.FlagValues) -> None:

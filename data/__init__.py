@@ -12,7 +12,7 @@ Inside this package pictures are uint8 in 0..255; batches are float32 in [0, 1].
 from data.bicubic import bicubic_resize, crop_to_multiple, downscale, upscale
 from data.celeb_a import celeb_a
 from data.choice import DATASETS, open_pictures, open_source
-from data.degradation import DEGRADATIONS, Degradation
+from data.degradation import Degradation
 from data.div2k import div2k
 from data.folder import folder
 from data.images import IMAGE_SUFFIXES, list_images, read_rgb
@@ -25,7 +25,6 @@ from data.store import PictureStore, open_store
 
 __all__ = [
     "DATASETS",
-    "DEGRADATIONS",
     "IMAGE_SUFFIXES",
     "ORIENTATIONS",
     "Degradation",

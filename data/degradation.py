@@ -17,8 +17,7 @@ from scipy import ndimage
 from data.bicubic import crop_to_multiple, downscale
 from data.real_degradation import degrade_as_in_the_wild
 from errors import UserError
-
-DEGRADATIONS = ("bicubic", "blur", "real")
+from settings.training import DEGRADATIONS
 
 _TILE = 96  # LR pixels; tiles have 96 to 191 to a side, which every usual patch fits into
 

@@ -77,15 +77,15 @@ class ReadyPictures:
         return read_rgb(path)
 
 
-def default_models(student_run: Path | None, teacher: str) -> list[tuple[str, str]]:
+def default_models(student_run: Path | None, teacher: str, *, asked: bool = False) -> list[tuple[str, str]]:
     """What there is to compare after a distillation: bicubic, the teacher, the student, its TFLite file; [(name, word)].
 
-    student_run: None for the shipped networks.
+    student_run: None for the shipped networks. asked: whether somebody named the teacher; otherwise it is left out where it is not there.
     """
     words = [(BICUBIC, BICUBIC)]
     if student_run is None:
         return [*words, *((name, name) for name in weights.names())]
-    if Path(teacher).exists():
+    if asked or Path(teacher).exists():
         words.append(("teacher", teacher))
     student, exported = find_weights(student_run), Path(student_run) / EXPORTED
     words.append(("student", str(student)))

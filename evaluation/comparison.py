@@ -34,7 +34,9 @@ def compare(settings: Evaluate) -> int:
         settings = with_pictures_of(student, settings)
     output = Path(settings.comparison.output or (student or RUNS) / "evaluation")
     check_writable(output)
-    words = named(settings.comparison.models) or default_models(student, settings.comparison.teacher)
+    words = named(settings.comparison.models) or default_models(
+        student, settings.comparison.teacher, asked="teacher" in settings.given
+    )
     how = protocol(settings)
     benchmarks, failures = _benchmarks(settings, student)
     gates = asked_gates(settings, [name for name, _ in words], benchmarks)

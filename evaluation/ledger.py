@@ -22,7 +22,7 @@ from evaluation.results import DRAWS, FAILED, paired_interval
 from runs import CONFIG, find_weights, read_config, read_report
 from settings.evaluation import Evaluate
 from settings.fields import names_where
-from settings.training import GROUPS
+from settings.training import TRAINING_GROUPS
 
 ALONE = "alone"
 Scores = dict[tuple[str, str], np.ndarray]  # {(benchmark, measure): figures of seeds or images}
@@ -187,7 +187,7 @@ def read_run(folder: Path) -> Run:
         raise UserError(f"--ledger={folder}: no finished run: {Path(error.filename).name} is missing") from error
     except (KeyError, UserError) as error:
         raise UserError(f"--ledger={folder}: its report.json does not describe a student's run ({error!r})") from error
-    equal = {name: config[name] for name in names_where(*GROUPS, equal=True) if name in config}
+    equal = {name: config[name] for name in names_where(*TRAINING_GROUPS, equal=True) if name in config}
     equal |= {"updates in all phases": updates, "parameters": report.get("parameters")}
     equal["training pictures"] = json.dumps(report.get("training_pictures"), sort_keys=True)
     return Run(str(folder), method, seed, equal, report.get("teacher"))

@@ -104,16 +104,6 @@ class StorePairs:
         return iter(GivenPairs(islice(triples, self._most), scale=store.scale, tiles=self._tiles))
 
 
-def load_pairs(source: str | Path | Triples, *, scale: int) -> FolderPairs | GivenPairs:
-    """A benchmark: an iterable of `Pair`, made lazily.
-
-    source: a folder of HR images, cropped to a multiple of `scale` and brought down by MATLAB's bicubic; or an
-    iterable of (name, hr, lr), uint8 RGB, where hr is cropped to `scale` times lr.
-    Raises UserError as images are read.
-    """
-    return FolderPairs(source, scale=scale) if isinstance(source, (str, Path)) else GivenPairs(source, scale=scale)
-
-
 def flagged_benchmarks(settings: Evaluate) -> tuple[dict[str, Iterable[Pair]], list[str]]:
     """({name: pairs}, failures) of --benchmarks. Raises UserError when there is none."""
     asked = settings.comparison

@@ -33,7 +33,10 @@ def upscale_all(settings: Upscaling, words: list[str]) -> int:
         raise UserError("-: raw frames from standard input go alone; call twice")
     if settings.output == "-" and words != ["-"]:
         raise UserError("--output=-: standard output is for raw frames from standard input; name a file or folder")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # leaves no half file either
+    for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C: no half file is left, and a video keeps what is done
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     size = asked_size(settings)
     upscaler = open_upscaler(settings)
     label = size.label if size else str(upscaler.scale)

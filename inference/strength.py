@@ -5,6 +5,7 @@ from typing import Any
 
 import weights
 from errors import UserError
+from runs import result_name
 
 # The phases of a run that end in fidelity to the original, the latest first.
 FIDELITY_PHASES = ("transfer", "pixel")
@@ -17,9 +18,9 @@ def phase_files(run: str | Path) -> tuple[Path, Path]:
     if not run.exists() and (files := weights.fidelity_and_perceptual(run)):
         return files
     for role in ("student", "teacher"):
-        perceptual = run / f"{role}.{PERCEPTUAL_PHASE}.weights.h5"
+        perceptual = run / result_name(role, PERCEPTUAL_PHASE)
         for phase in FIDELITY_PHASES:
-            fidelity = run / f"{role}.{phase}.weights.h5"
+            fidelity = run / result_name(role, phase)
             if fidelity.is_file() and perceptual.is_file():
                 return fidelity, perceptual
     both = [name for name in weights.names() if weights.keras_file(name + weights.PERCEPTUAL)]

@@ -85,8 +85,8 @@ class Gates:
     min_psnr: tuple[str, ...] = setting(
         (), "Least PSNR in dB: a number for every benchmark, or BENCHMARK:NUMBER, with commas."
     )
-    max_drop: float | None = setting(None, "Most dB that PSNR may lie below --baseline on any benchmark.")
-    max_ms_ratio: float | None = setting(None, "Most time, as a ratio to --baseline.")
+    max_drop: float | None = setting(None, "Most dB that PSNR may lie below --baseline on any benchmark.", low=0.0)
+    max_ms_ratio: float | None = setting(None, "Most time, as a ratio to --baseline.", low=0.0)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ what names a place derive from the fields. A *group* is a dataclass of settings 
 *command* is a dataclass of groups.
 """
 
+import math
 import types
 import typing
 from collections.abc import Iterator
@@ -51,7 +52,9 @@ class Command:
         return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "given"}
 
     def with_values(self, **values: Any) -> "Command":
-        """A copy in which the settings of these names, whatever their group, have these values."""
+        """A copy in which the settings of these names, whatever their group, have these values. Raises ValueError for other names."""
+        if unknown := set(values) - set(self.values()):
+            raise ValueError(f"no setting is called {', '.join(sorted(unknown))}")
         changed = {}
         for name, group in self.groups().items():
             ours = {item.name for item in about_fields(group)} & set(values)
@@ -96,11 +99,11 @@ def as_config(command: Command) -> dict[str, str]:
     }
 
 
-def names_where(*commands_or_groups: Any, **wanted: Any) -> set[str]:
+def names_where(*groups: Any, **wanted: Any) -> set[str]:
     """The names of the settings of these groups (classes or instances) that have this about them: `fixed=True`."""
     return {
         item.name
-        for group in commands_or_groups
+        for group in groups
         for item in about_fields(group)
         if all(getattr(about(item), key) == value for key, value in wanted.items())
     }
@@ -115,10 +118,15 @@ def kind_of(group: Any, item: Field) -> type:
 
 
 def from_text(group: Any, item: Field, text: str) -> Any:
-    """The value that `as_text` wrote. Raises ValueError for one that has another type."""
-    kind = kind_of(group, item)
+    """The value that `as_text` wrote. Raises ValueError for one of another type, out of bounds or not among the choices."""
+    kind, said = kind_of(group, item), about(item)
     if kind is bool:
         return {"true": True, "false": False}[text] if text in ("true", "false") else bool(int(text))
     if kind is tuple:
         return tuple(text.split(",")) if text else ()
-    return kind(text)
+    value = kind(text)
+    if said.choices and value not in said.choices:
+        raise ValueError(f"is none of {', '.join(said.choices)}")
+    if kind in (int, float) and not (said.low or -math.inf) <= value <= (math.inf if said.high is None else said.high):
+        raise ValueError("is out of bounds")
+    return value

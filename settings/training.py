@@ -493,4 +493,16 @@ class Distill(TrainingCommand):
     transfer: Transfer = Transfer()
 
 
-GROUPS = (*(Pictures, TeacherNetwork, StudentNetwork, Training, Machine, Losses, Transfer, Run, Interpolation, Budget),)
+# Of all commands that train.
+TRAINING_GROUPS = (
+    Pictures,
+    TeacherNetwork,
+    StudentNetwork,
+    Training,
+    Machine,
+    Losses,
+    Transfer,
+    Run,
+    Interpolation,
+    Budget,
+)

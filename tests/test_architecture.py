@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from data import DATASETS, DEGRADATIONS
+from data import DATASETS
 from export import QUANTIZATIONS
 from losses.adversarial import ADVERSARIAL_LOSSES
 from losses.perceptual import LAYERS
@@ -16,8 +16,6 @@ from losses.pixel import PIXEL_LOSSES
 from models import DISCRIMINATORS, GENERATORS
 from models.compact import TAILS
 from settings import files, training
-from training.distribution import STRATEGIES
-from training.optimizers import OPTIMIZERS, SCHEDULES
 from transfer.methods import METHODS
 
 ROOT = Path(__file__).parent.parent
@@ -193,12 +191,8 @@ def test_choices_of_the_flags_are_what_the_code_holds():
     assert tuple(DISCRIMINATORS) == training.DISCRIMINATORS
     assert tuple(TAILS) == training.TAILS
     assert tuple(DATASETS) == training.DATASETS
-    assert tuple(DEGRADATIONS) == training.DEGRADATIONS
     assert tuple(METHODS) == training.METHODS
     assert tuple(PIXEL_LOSSES) == training.PIXEL_LOSSES
     assert tuple(ADVERSARIAL_LOSSES) == training.ADVERSARIAL_LOSSES
-    assert tuple(STRATEGIES) == training.STRATEGIES
-    assert tuple(SCHEDULES) == training.SCHEDULES
-    assert tuple(OPTIMIZERS) == training.OPTIMIZERS
     assert tuple(LAYERS) == training.VGG19_LAYERS and len(LAYERS) == 16
     assert tuple(QUANTIZATIONS) == files.QUANTIZATIONS

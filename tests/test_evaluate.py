@@ -15,7 +15,7 @@ from PIL import Image
 
 from data.bicubic import downscale, upscale
 from evaluation.metrics import grid, psnr
-from evaluation.pairs import load_pairs
+from evaluation.pairs import FolderPairs
 from inference.upscaler import Upscaler
 from models import build_generator, load_generator, save_weights
 
@@ -65,7 +65,7 @@ def place(tmp_path_factory):
     (folder / "int8.json").write_text(json.dumps({"receptive_field": student.receptive_field}))
     for benchmark in ("Two", "One"):
         (folder / "others" / benchmark).mkdir(parents=True)
-        for pair in load_pairs(folder / "pictures" / benchmark, scale=4):
+        for pair in FolderPairs(folder / "pictures" / benchmark, scale=4):
             Image.fromarray(upscale(pair.lr, 4)).save(folder / "others" / benchmark / f"{pair.name}_x4.png")
     return folder
 
@@ -298,7 +298,7 @@ def test_interpolation(place):
         middle.set_weights(model)
         upscaler = Upscaler(middle)
         expected = np.mean(
-            [psnr(p.hr, upscaler.upscale(p.lr), border=4) for p in load_pairs(place / "pictures/Two", scale=4)]
+            [psnr(p.hr, upscaler.upscale(p.lr), border=4) for p in FolderPairs(place / "pictures/Two", scale=4)]
         )
         assert row["Two_psnr"] == pytest.approx(expected, abs=1e-3)
     assert {path.suffix for path in (place / "between").iterdir()} == {".json", ".md", ".csv", ".png", ".svg"}

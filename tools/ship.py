@@ -16,7 +16,7 @@ from cli import app
 from errors import UserError
 from runs import CONFIG, REPORT, SUFFIX, find_weights, read_config, read_report
 from settings.fields import Command, names_where, setting
-from settings.training import GROUPS, Pictures
+from settings.training import TRAINING_GROUPS, Pictures
 
 LICENCE = "MIT; the training pictures keep theirs, see weights/README.md"
 _MAX_BYTES = 3_000_000
@@ -116,7 +116,7 @@ def _script(report: dict[str, Any]) -> str:
 
 def flags_of(run: Path) -> str:
     """The flags of a run, one a line, but those that name places on the machine of whoever trained."""
-    places = names_where(*GROUPS, place=True)
+    places = names_where(*TRAINING_GROUPS, place=True)
     return "".join(f"--{name}={value}\n" for name, value in read_config(run / CONFIG).items() if name not in places)
 
 

@@ -1,1 +1,1 @@
-"""The training loop and what it needs: steps, optimizers, averages, checkpoints, monitoring. Knows no network by name."""
+"""From settings to a finished run: the loop, the update, optimizers, checkpoints, monitoring."""

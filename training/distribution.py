@@ -9,8 +9,7 @@ import keras
 import tensorflow as tf
 
 from errors import UserError, reason
-
-STRATEGIES = ("single", "mirrored", "multiworker", "tpu")
+from settings.training import STRATEGIES
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:

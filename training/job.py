@@ -78,7 +78,7 @@ class Job:
         training, losses = self.settings.training, self.settings.losses
         own = losses.adversarial_decay_steps if adversarial else ()
         flag = "adversarial_decay_steps" if own else "decay_steps"
-        if training.warmup_steps > steps:
+        if training.warmup_steps > steps > 0:
             raise UserError(f"--warmup_steps={training.warmup_steps}: the phase has {steps} steps; lower it")
         schedule = make_schedule(
             training.schedule,

@@ -90,8 +90,7 @@ def _fill(model, path):
     try:
         model.load_weights(path)
     except Exception as error:  # Keras and h5py raise whatever a damaged file leads them to
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{path}: cannot be read ({reason}); begin again with --new_run") from error
+        raise UserError(f"{path}: cannot be read ({reason(error)}); begin again with --new_run") from error
 
 
 class _PhaseRun:

@@ -8,8 +8,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-SCHEDULES = ("constant", "cosine", "step")
-OPTIMIZERS = ("adam", "muon")
+from settings.training import SCHEDULES
 
 # Dynamic loss scaling, Micikevicius et al., "Mixed Precision Training", arXiv:1710.03740: start high, halve at an overflow, double after a while.
 _FIRST_LOSS_SCALE = 2.0**15
@@ -223,7 +222,7 @@ def make_optimizer(
 ) -> Adam:
     """Adam or Muon over the trainable variables of `model`, its moments created now so that a restored checkpoint also fills them.
 
-    schedule: step to learning rate. name: one of OPTIMIZERS. clip_norm: bound on the norm of the whole gradient, None for none. loss_scaling:
+    schedule: step to learning rate. name: adam or muon. clip_norm: bound on the norm of the whole gradient, None for none. loss_scaling:
     for float16.
     """
     kind = {"adam": Adam, "muon": Muon}[name]

@@ -25,7 +25,7 @@ from absl import logging
 
 from errors import UserError
 from records import DamagedError, half_written, is_half_written, read_json, read_text, set_aside, write_text
-from runs import DONE, read_config, read_history, read_report
+from runs import CONFIG, DONE, LAST, REPORT, read_config, read_history, read_report, result_name
 from training.checkpoints import remove_checkpoint, sha256
 
 _EARLIER = ("command", "finished", "seconds_this_time", "commit", "phases")  # of a report, kept by the next one
@@ -228,7 +228,7 @@ class RunFolder:
 
     @property
     def config_path(self):
-        return self.path / "config.txt"
+        return self.path / CONFIG
 
     @property
     def logs(self):
@@ -237,25 +237,25 @@ class RunFolder:
     @property
     def weights(self):
         """The result of the run."""
-        return self.path / f"{self.role}.weights.h5"
+        return self.path / result_name(self.role)
 
     @property
     def last_weights(self):
-        return self.path / "last.weights.h5"
+        return self.path / LAST
 
     def phase_weights(self, phase):
-        return self.path / f"{self.role}.{phase}.weights.h5"
+        return self.path / result_name(self.role, phase)
 
     def beside_weights(self, name):
         """The file of a network that a phase saves beside its result."""
-        return self.path / f"{name}.weights.h5"
+        return self.path / result_name(name)
 
     def checkpoints(self, phase):
         return self.path / "checkpoints" / phase
 
     @property
     def _report(self):
-        return self.path / "report.json"
+        return self.path / REPORT
 
     def begun(self, phase):
         """Whether that phase has a checkpoint."""

@@ -27,7 +27,7 @@ _REST_OF_THE_PROCESS = ExitStack()  # a scope that nothing holds is left again
 
 
 def open_run(settings: TrainingCommand, *, role: str) -> RunFolder:
-    """The run folder of --run_dir, its config.txt written; a run of another kind is refused.
+    """The run folder of --run_dir, claimed; a run of another kind is refused. Its config.txt is written when training begins.
 
     Seeds the random numbers, and sets --strategy, --precision and --deterministic for the networks that are built from now on.
     Raises UserError for settings that do not fit the images, the machine or the run that is there.
@@ -40,13 +40,19 @@ def open_run(settings: TrainingCommand, *, role: str) -> RunFolder:
         changed = folder.open(
             as_config(settings),
             fixed=names_where(*settings.groups().values(), fixed=True),
-            defaults=as_config(type(settings)()),
+            defaults=_defaults(settings),
             new_run=settings.run.new_run,
         )
         for name, (before, now) in changed.items():
             logging.info("--%s was %s in this run, is now %s", name, before, now)
     keras.utils.set_random_seed(settings.run.seed)
     return folder
+
+
+def _defaults(settings: TrainingCommand) -> dict[str, str]:
+    """What a run has that began before there was such a setting; `python -m transfer.<method>` once wrote no method."""
+    defaults = as_config(type(settings)())
+    return {name: as_config(settings)[name] if name == "method" else text for name, text in defaults.items()}
 
 
 def _set_up_machine(settings: TrainingCommand) -> None:

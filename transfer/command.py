@@ -6,6 +6,7 @@ from absl import logging
 
 import data
 from cli import app
+from errors import UserError
 from models import clone
 from runs import find_weights
 from settings.training import Distill
@@ -62,6 +63,8 @@ def run(method: Method) -> None:
     defaults = replace(defaults, transfer=replace(defaults.transfer, method=method.name))
 
     def main(settings: Distill) -> None:
-        distill(settings.with_values(method=method.name), method)
+        if (asked := settings.transfer.method) != method.name:
+            raise UserError(f"--method={asked}: this is {method.name}; call distill.py, or python -m transfer.{asked}")
+        distill(settings, method)
 
     app.run(main, defaults, description=Distill.__doc__)

@@ -188,11 +188,12 @@ class _Run:
 
 @contextlib.contextmanager
 def _undisturbed():
-    """Ctrl-C and SIGTERM, or a second one of them, do not cut off the end of a file: it is a matter of a few frames."""
+    """Ctrl-C, SIGTERM and SIGHUP, or a second one of them, do not cut off the end of a file: it is a matter of a few frames."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP"))  # Windows has no SIGHUP
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers if number}
     try:
         yield
     finally:

@@ -7,7 +7,7 @@ from absl import flags
 
 from cli.flags import define, read
 from settings.fields import about_fields, as_config, from_text, names_where
-from settings.training import GROUPS, Distill, Pictures, TrainStudent, TrainTeacher
+from settings.training import TRAINING_GROUPS, Distill, Pictures, TrainStudent, TrainTeacher
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_config_is_read_back_to_the_same_settings(parse):
 
 def test_every_setting_has_help_and_one_meaning():
     known = {}
-    for group in GROUPS:
+    for group in TRAINING_GROUPS:
         for item in about_fields(group):
             about = item.metadata["about"]
             assert about.help.endswith("."), item.name
@@ -90,3 +90,15 @@ def test_what_names_a_place():
         "data_dir",
         "cache_dir",
     }
+
+
+def test_a_name_that_no_setting_has_is_an_error():
+    with pytest.raises(ValueError, match="no setting is called kd_wieght"):
+        Distill().with_values(kd_wieght=1.0)
+
+
+@pytest.mark.parametrize(("name", "text"), [("dataset", "imagenet"), ("scale", "0"), ("scale", "two")])
+def test_a_text_that_no_flag_would_take_is_refused(name, text):
+    (item,) = (item for item in about_fields(Pictures) if item.name == name)
+    with pytest.raises(ValueError):
+        from_text(Pictures, item, text)

@@ -7,7 +7,7 @@ from errors import UserError
 from evaluation.benchmark import evaluate_models, flat_errors
 from evaluation.candidates import BicubicEngine, Candidate, ReadyPictures
 from evaluation.metrics import color_shift, lr_psnr, psnr, ssim
-from evaluation.pairs import load_pairs
+from evaluation.pairs import FolderPairs
 from inference.upscaler import Upscaler
 
 
@@ -48,10 +48,10 @@ def test_bicubic_engine_is_the_8_bit_resize():
 
 
 def test_figures_are_those_of_the_metrics(folder):
-    evaluation = evaluate_models(candidates(bicubic=BicubicEngine(4)), {"Two": load_pairs(folder, scale=4)})
+    evaluation = evaluate_models(candidates(bicubic=BicubicEngine(4)), {"Two": FolderPairs(folder, scale=4)})
     score = evaluation.models["bicubic"].benchmarks["Two"]
     assert (evaluation.border, evaluation.benchmarks, evaluation.failures) == (4, ["Two"], [])
-    for picture, pair in zip(score.pictures, load_pairs(folder, scale=4), strict=True):
+    for picture, pair in zip(score.pictures, FolderPairs(folder, scale=4), strict=True):
         sr = upscale(pair.lr, 4)
         assert picture.picture == pair.name
         assert picture.psnr == psnr(pair.hr, sr, border=4) and picture.ssim == ssim(pair.hr, sr, border=4)
@@ -63,7 +63,7 @@ def test_figures_are_those_of_the_metrics(folder):
 def test_output_is_rounded_to_8_bits(folder):
     """An offset below half a step changes nothing; one above it shifts every pixel by one."""
     models = candidates(exact=Engine(), little=Engine(offset=0.4 / 255), more=Engine(offset=0.6 / 255))
-    evaluation = evaluate_models(models, {"Two": load_pairs(folder, scale=4)})
+    evaluation = evaluate_models(models, {"Two": FolderPairs(folder, scale=4)})
     exact, little, more = (result.benchmarks["Two"] for result in evaluation.models.values())
     assert little.pictures == exact.pictures
     shift = np.subtract(more.color_shift, exact.color_shift)
@@ -72,7 +72,7 @@ def test_output_is_rounded_to_8_bits(folder):
 
 def test_a_broken_model_does_not_stop_the_others(folder):
     models = candidates(bicubic=BicubicEngine(4), broken=Engine(fails_at=20), twice=Engine(2))
-    evaluation = evaluate_models(models, {"Two": load_pairs(folder, scale=4), "Again": load_pairs(folder, scale=4)})
+    evaluation = evaluate_models(models, {"Two": FolderPairs(folder, scale=4), "Again": FolderPairs(folder, scale=4)})
     assert evaluation.failures == [
         "twice: upscales by 2, and is compared at 4",
         "broken: on Two, b: broken.tflite: cannot run",
@@ -87,7 +87,7 @@ def test_a_broken_benchmark_does_not_stop_the_others(folder, tmp_path_factory):
     (damaged / "c.png").write_text("no picture")
     Image.fromarray(smooth_picture(17, 40)).save(tiny / "t.png")
     folders = {"damaged": damaged, "empty": empty, "tiny": tiny, "Two": folder}
-    benchmarks = {name: load_pairs(path, scale=4) for name, path in folders.items()}
+    benchmarks = {name: FolderPairs(path, scale=4) for name, path in folders.items()}
     evaluation = evaluate_models(candidates(bicubic=BicubicEngine(4)), benchmarks)
     assert evaluation.benchmarks == ["Two"] == list(evaluation.models["bicubic"].benchmarks)
     damaged_line, empty_line, tiny_line = evaluation.failures
@@ -97,7 +97,7 @@ def test_a_broken_benchmark_does_not_stop_the_others(folder, tmp_path_factory):
 
 
 def test_border_and_channel_are_passed_on(folder):
-    models, pairs = candidates(bicubic=BicubicEngine(4)), load_pairs(folder, scale=4)
+    models, pairs = candidates(bicubic=BicubicEngine(4)), FolderPairs(folder, scale=4)
     evaluation = evaluate_models(models, {"Two": pairs}, border=2, channel="rgb")
     first, pair = evaluation.models["bicubic"].benchmarks["Two"].pictures[0], next(iter(pairs))
     assert first.psnr == psnr(pair.hr, upscale(pair.lr, 4), border=2, channel="rgb")
@@ -107,7 +107,7 @@ def test_lpips_is_asked_and_results_are_shown(folder):
     seen = []
     evaluation = evaluate_models(
         candidates(bicubic=BicubicEngine(4)),
-        {"Two": load_pairs(folder, scale=4)},
+        {"Two": FolderPairs(folder, scale=4)},
         lpips=lambda hr, sr: float(abs(hr.astype(int) - sr).mean()),
         watch=lambda benchmark, pair, results: seen.append(
             (benchmark, pair.name, {k: v.shape for k, v in results.items()})
@@ -115,7 +115,7 @@ def test_lpips_is_asked_and_results_are_shown(folder):
     )
     assert seen == [("Two", "a", {"bicubic": (48, 64, 3)}), ("Two", "b", {"bicubic": (60, 80, 3)})]
     score = evaluation.models["bicubic"].benchmarks["Two"]
-    expected = [abs(pair.hr.astype(int) - upscale(pair.lr, 4)).mean() for pair in load_pairs(folder, scale=4)]
+    expected = [abs(pair.hr.astype(int) - upscale(pair.lr, 4)).mean() for pair in FolderPairs(folder, scale=4)]
     assert [picture.lpips for picture in score.pictures] == expected and score.lpips == pytest.approx(np.mean(expected))
 
 
@@ -130,13 +130,13 @@ def test_ready_made_pictures(folder, tmp_path_factory):
     made = tmp_path_factory.mktemp("made")
     for sub, names in (("Two", ("a_x4", "b")), ("short", ("a",)), ("wrong/Two", ("a", "b"))):
         (made / sub).mkdir(parents=True)
-        for name, pair in zip(names, load_pairs(folder, scale=4), strict=False):
+        for name, pair in zip(names, FolderPairs(folder, scale=4), strict=False):
             sr = upscale(pair.lr, 4)[: -1 if sub.startswith("wrong") else None]
             Image.fromarray(sr).save(made / sub / f"{name}.png")
     models = candidates(bicubic=BicubicEngine(4))
     for name, path in (("made", made), ("short", made / "short"), ("wrong", made / "wrong")):
         models[name] = Candidate(name, pictures=ReadyPictures(path))
-    evaluation = evaluate_models(models, {"Two": load_pairs(folder, scale=4)})
+    evaluation = evaluate_models(models, {"Two": FolderPairs(folder, scale=4)})
     assert evaluation.models["made"].benchmarks == evaluation.models["bicubic"].benchmarks
     assert evaluation.models["made"].flat_errors is None
     assert evaluation.failures == [

@@ -4,7 +4,7 @@ import pytest
 from evaluation.ledger import Run, differences, gains, table
 from evaluation.results import paired_interval
 from settings.fields import names_where
-from settings.training import GROUPS
+from settings.training import TRAINING_GROUPS
 
 
 def run(method, seed=0, **equal):
@@ -28,7 +28,7 @@ def test_what_is_not_equal_is_named():
 
 def test_settings_that_have_to_be_equal():
     """What a student is, and how long and on what it was trained; not where it lies, how it is watched, or who taught it."""
-    names = names_where(*GROUPS, equal=True)
+    names = names_where(*TRAINING_GROUPS, equal=True)
     assert {"student", "depth", "width", "expansion", "tail", "init", "scale", "precision"} <= names
     assert {"dataset", "hr_dir", "lr_dir", "valid_dir", "degradation", "degradation_seed"} <= names
     assert {"batch_size", "patch_size", "detail", "optimizer", "learning_rate", "schedule", "ema_decay"} <= names

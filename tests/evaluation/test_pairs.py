@@ -4,7 +4,7 @@ from PIL import Image
 
 from data.bicubic import downscale
 from errors import UserError
-from evaluation.pairs import FolderPairs, GivenPairs, find_picture, load_pairs
+from evaluation.pairs import FolderPairs, GivenPairs, find_picture
 
 
 def smooth_picture(height, width, seed=0):
@@ -21,7 +21,7 @@ def folder(tmp_path):
 
 
 def test_pairs_of_a_folder(folder):
-    pairs = load_pairs(folder, scale=4)
+    pairs = FolderPairs(folder, scale=4)
     assert len(list(pairs)) == 2
     for _ in range(2):  # can be iterated again
         a, b = pairs
@@ -32,7 +32,7 @@ def test_pairs_of_a_folder(folder):
 
 
 def test_pairs_are_made_lazily(folder):
-    pairs = load_pairs(folder, scale=4)
+    pairs = FolderPairs(folder, scale=4)
     (folder / "b.png").write_bytes(b"")
     assert next(iter(pairs)).name == "a"
     with pytest.raises(UserError, match=r"b\.png"):
@@ -41,11 +41,11 @@ def test_pairs_are_made_lazily(folder):
 
 def test_ready_made_pairs():
     hr, lr = smooth_picture(42, 33), np.zeros((10, 8, 3), np.uint8)
-    ((name, given, cropped, *_),) = load_pairs([("x", hr, lr)], scale=4)
+    ((name, given, cropped, *_),) = GivenPairs([("x", hr, lr)], scale=4)
     assert name == "x" and given is lr and cropped.shape == (40, 32, 3)
     for wrong in (hr[:39], smooth_picture(48, 33)):
         with pytest.raises(UserError, match="x: its LR picture of 8x10 does not belong to an HR picture of 33x"):
-            list(load_pairs([("x", wrong, lr)], scale=4))
+            list(GivenPairs([("x", wrong, lr)], scale=4))
 
 
 def test_names_with_something_appended(tmp_path):

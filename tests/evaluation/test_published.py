@@ -11,13 +11,13 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from data.bicubic import downscale, upscale
 from evaluation.benchmark import evaluate_models
 from evaluation.candidates import BicubicEngine, Candidate
-from evaluation.pairs import load_pairs
+from evaluation.pairs import FolderPairs
 
 pytestmark = pytest.mark.skipif("BENCHMARKS" not in os.environ, reason="BENCHMARKS names no folder")
 
 
 def benchmark(name):
-    return load_pairs(Path(os.environ["BENCHMARKS"]) / name, scale=4)
+    return FolderPairs(Path(os.environ["BENCHMARKS"]) / name, scale=4)
 
 
 @pytest.mark.parametrize("channel", ["y", "y8"])
