@@ -3,6 +3,7 @@
 The default strategy, one device, goes through the same code. docs/scaling.md says how to start the others.
 """
 
+import hashlib
 from collections.abc import Sequence
 
 import keras
@@ -133,3 +134,31 @@ def agree(number: int) -> int:
     variable = tf.Variable(int(number), dtype=tf.int64, trainable=False)
     share_from_chief([variable])
     return int(variable.numpy())
+
+
+def refuse_disagreement(facts: dict[str, str], *, remedy: str) -> None:
+    """Raises UserError, on every worker alike, that names the facts in which some worker differs from the chief.
+
+    facts: {name: text}, the same names in the same order everywhere. remedy: what to do.
+    """
+    if worker()[1] == 1:
+        return
+    digests = [hashlib.sha256(text.encode()).digest()[:7] for text in facts.values()]  # of seven bytes: whole in int64
+    mine = tf.constant([int.from_bytes(digest, "big") for digest in digests], tf.int64)
+    chiefs = tf.Variable(mine, trainable=False)
+    share_from_chief([chiefs])
+    strategy = tf.distribute.get_strategy()
+
+    @tf.function
+    def count(different):
+        return strategy.run(_over_all_replicas, args=(different,))
+
+    counts = count(tf.cast(tf.convert_to_tensor(chiefs) != mine, tf.int64))
+    counts = strategy.experimental_local_results(counts)[0].numpy()
+    names = [name for name, number in zip(facts, counts, strict=True) if number]
+    if names:
+        raise UserError(f"the workers differ in {', '.join(names)}; {remedy}")
+
+
+def _over_all_replicas(values):
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(values))

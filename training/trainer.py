@@ -17,9 +17,16 @@ from evaluation.validation import Validator
 from models import save_weights
 from models.interpolation import interpolate
 from runs import commit
-from settings.fields import as_config, names_where
+from settings.fields import as_config, as_text, names_where
 from settings.training import TrainingCommand
-from training.distribution import check_batch_size, is_chief, make_strategy, synchronise_batch_statistics, worker
+from training.distribution import (
+    check_batch_size,
+    is_chief,
+    make_strategy,
+    refuse_disagreement,
+    synchronise_batch_statistics,
+    worker,
+)
 from training.loop import LoopOptions, Phase, run_phases
 from training.run_folder import RunFolder
 
@@ -35,6 +42,7 @@ def open_run(settings: TrainingCommand, *, role: str) -> RunFolder:
     for split in ("train", "validation"):
         data.open_source(settings.pictures, split)  # a missing folder is said before anything is downloaded or written
     _set_up_machine(settings)
+    _compare_workers(settings)
     folder = RunFolder(settings.run.run_dir, role=role)
     if is_chief():
         changed = folder.open(
@@ -47,6 +55,13 @@ def open_run(settings: TrainingCommand, *, role: str) -> RunFolder:
             logging.info("--%s was %s in this run, is now %s", name, before, now)
     keras.utils.set_random_seed(settings.run.seed)
     return folder
+
+
+def _compare_workers(settings: TrainingCommand) -> None:
+    """Every worker has the chief's settings, but for the places of its own machine. Raises UserError on all of them."""
+    places = names_where(*settings.groups().values(), place=True)
+    facts = {f"--{name}": as_text(value) for name, value in settings.values().items() if name not in places}
+    refuse_disagreement(facts, remedy="start all with the same flags")
 
 
 def _defaults(settings: TrainingCommand) -> dict[str, str]:
@@ -84,6 +99,9 @@ def train(
     """
     pictures, training = settings.pictures, settings.training
     store, validation = (data.open_pictures(pictures, split) for split in ("train", "validation"))
+    stores = {"training images": store, "validation images": validation}
+    images = {name: f"{each.names} {[*map(each.lr_shape, range(len(each)))]}" for name, each in stores.items()}
+    refuse_disagreement(images, remedy="give all the same ones, under the same names")
     shard_index, shard_count = worker()
     teacher = teacher_pictures and teacher_pictures(store)
     for network in (item for phase in phases for item in phase.step.state.values() if isinstance(item, keras.Model)):

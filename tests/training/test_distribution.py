@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import models
 
@@ -107,14 +108,15 @@ def free_ports(count):
     return ports
 
 
-def start_workers(folder, command):
-    """Two processes; the second in a folder of its own, as on a machine that shares no disc."""
+def start_workers(folder, first, second=None):
+    """Two processes; the second in a folder of its own, as on a machine that shares no disc. second: its command, where it is another."""
     ports, workers = free_ports(2), []
     for index in range(2):
         home = folder / f"worker{index}"
         home.mkdir(exist_ok=True)
         with open(home / "log.txt", "a") as log:
             environment = {**os.environ, "TF_CONFIG": cluster(ports, index)}
+            command = (first, second or first)[index]
             workers.append(subprocess.Popen(command, cwd=home, env=environment, stderr=log, stdout=log))
     return workers
 
@@ -163,3 +165,35 @@ def test_two_processes_one_killed_and_started_again_end_where_one_device_does(tm
         for folder in (run, single / "runs/student")
     ]
     assert losses[0]["psnr_y"] == pytest.approx(losses[1]["psnr_y"], abs=5e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ((["--learning_rate=1e-3", "--steps=3"], ["--steps=4"]), "the workers differ in --steps, --learning_rate"),
+        ((["--hr_dir={0}"], ["--hr_dir={1}"]), "the workers differ in training images"),
+    ],
+)
+def test_workers_that_were_started_otherwise_are_refused_alike(tmp_path, flags, said):
+    for i, count in enumerate((4, 5)):
+        (tmp_path / f"images{i}").mkdir()
+        for k in range(count):
+            Image.new("RGB", (96, 96), (40 * k, 9, 9)).save(tmp_path / f"images{i}" / f"{k}.png")
+    common = [
+        *("--content_loss=pixel", "--validation_size=64", "--batch_size=4", "--patch_size=8", "--steps=2"),
+        *("--student=compact_xs", "--depth=1", "--width=8", "--strategy=multiworker", f"--cache_dir={tmp_path}/cache"),
+    ]
+    dataset = ["--dataset=folder"] if "hr_dir" in flags[0][0] else ["--dataset=sample"]
+    own = [[word.format(tmp_path / "images0", tmp_path / "images1") for word in words] for words in flags]
+    commands = [[sys.executable, str(ROOT / "train_student.py"), *dataset, *common, *words] for words in own]
+    workers = start_workers(tmp_path, *commands)
+    try:
+        assert [worker.wait(timeout=200) for worker in workers] == [1, 1]
+    finally:
+        for worker in workers:
+            worker.kill()
+    for index in range(2):
+        last = (tmp_path / f"worker{index}/log.txt").read_text().splitlines()[-1]
+        assert last.startswith(f"train_student.py: {said}"), last
+    assert not (tmp_path / "worker0/runs").exists()
