@@ -23,13 +23,7 @@ def main(settings: TrainTeacher) -> None:
 
 
 def _alphas(settings: TrainTeacher) -> list[float]:
-    words = settings.interpolation.interpolate_alpha
-    try:
-        alphas = [float(word) for word in words]
-    except ValueError:
-        alphas = [-1.0]
-    if not all(0 <= alpha <= 1 for alpha in alphas):
-        raise UserError(f"--interpolate_alpha={','.join(words)}: wants numbers from 0 to 1, with commas")
+    alphas = [float(word) for word in settings.interpolation.interpolate_alpha]
     if alphas and not settings.losses.adversarial_steps:
         raise UserError("--interpolate_alpha: there is nothing to go to without a GAN phase; --adversarial_steps is 0")
     return alphas

@@ -28,6 +28,20 @@ class _FiniteFloat(flags.FloatParser):
         return value
 
 
+class _NumberList(flags.ListParser):
+    """Numbers with commas, each within bounds; they stay words."""
+
+    def __init__(self, said: About) -> None:
+        super().__init__()
+        self._number = _FiniteFloat(said)
+
+    def parse(self, argument: str | list[str]) -> list[str]:
+        words = super().parse(argument)
+        for word in words:
+            self._number.parse(word)
+        return words
+
+
 def define(command: Command, values: flags.FlagValues = _FLAGS) -> None:
     """Define a flag for every setting; the values in `command` are the defaults."""
     for group, item in command.items():
@@ -62,7 +76,8 @@ def _define(group: Any, item: Field, values: flags.FlagValues) -> None:
     if kind is bool:
         flags.DEFINE_boolean(item.name, default, said.help, **where)
     elif kind is tuple:
-        flags.DEFINE_list(item.name, None if default is None else list(default), said.help, **where)
+        parser = flags.ListParser() if said.low is None else _NumberList(said)
+        flags.DEFINE(parser, item.name, list(default), said.help, serializer=flags.CsvListSerializer(","), **where)
     elif said.choices:
         flags.DEFINE_enum(item.name, default, said.choices, said.help, **where)
     else:

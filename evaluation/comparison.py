@@ -30,13 +30,13 @@ def compare(settings: Evaluate) -> int:
     """Measure what the settings name, print the table, write the files. Returns the exit status."""
     threads = use_threads(settings.speed.threads)
     student = _student(settings)
+    words = named(settings.comparison.models) or default_models(
+        student, settings.comparison.teacher, asked="teacher" in settings.given
+    )
     if student and not settings.comparison.benchmarks:
         settings = with_pictures_of(student, settings)
     output = Path(settings.comparison.output or (student or RUNS) / "evaluation")
     check_writable(output)
-    words = named(settings.comparison.models) or default_models(
-        student, settings.comparison.teacher, asked="teacher" in settings.given
-    )
     how = protocol(settings)
     benchmarks, failures = _benchmarks(settings, student)
     gates = asked_gates(settings, [name for name, _ in words], benchmarks)

@@ -422,6 +422,8 @@ class Interpolation:
     interpolate_alpha: tuple[str, ...] = setting(
         (),
         "After the GAN phase, also write teacher.alpha_<a>.weights.h5 with the weights (1 - a) pixel + a GAN, for these a in [0, 1], with commas.",
+        low=0.0,
+        high=1.0,
     )
 
 

@@ -102,3 +102,10 @@ def test_a_text_that_no_flag_would_take_is_refused(name, text):
     (item,) = (item for item in about_fields(Pictures) if item.name == name)
     with pytest.raises(ValueError):
         from_text(Pictures, item, text)
+
+
+@pytest.mark.parametrize("words", ["0.2,1.1", "x", "nan"])
+def test_each_number_of_a_list_has_its_bounds(parse, words):
+    assert parse(TrainTeacher(), "--interpolate_alpha=0,0.5,1").interpolation.interpolate_alpha == ("0", "0.5", "1")
+    with pytest.raises(flags.Error):
+        parse(TrainTeacher(), f"--interpolate_alpha={words}")
