@@ -18,9 +18,10 @@ class About:
     """What is known of a setting beside its type and default.
 
     help: one or two sentences for `--help`. low, high: bounds of a number, or of each number of a list,
-    both allowed; above: one that is not allowed itself. choices: the words it may have. alias: a second name of the flag. fixed: a continued run must agree in it.
-    equal: the runs of a ledger must agree in it. place: it names a place on one machine, or leaves
-    the result alone. datasets: the data sets that read it; empty where all do. recorded: stands in config.txt.
+    both allowed; above: one that is not allowed itself. choices: the words it may have. alias: a second
+    name of the flag. fixed: a continued run must agree in it. equal: the runs of a ledger must agree in
+    it. place: it names a place on one machine, or leaves the result alone. datasets: the data sets that
+    read it; empty where all do. recorded: it stands in config.txt.
     """
 
     help: str
