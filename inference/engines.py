@@ -23,13 +23,17 @@ import numpy as np
 from absl import logging
 
 from errors import UserError, reason
+from inference.trial import try_out
 
 # For a .tflite file without a sidecar: enough for 64 plain 3x3 convolutions, four times the depth of a usual
 # exported student.
 DEFAULT_RECEPTIVE_FIELD = 64
 
-# Side of the picture that finds out the scale of a network of dynamic size.
+# Side of the image that finds out the scale of a network of dynamic size.
 _PROBE_SIZE = 8
+
+# How far beyond its stated receptive field a network is looked at, in LR pixels, and what difference there counts: more than a level.
+_MARGIN, _VISIBLE = 8, 1.5 / 255
 
 
 class KerasEngine:
@@ -100,20 +104,25 @@ class TFLiteEngine:
         """
         self.path = Path(path)
         self.threads = threads or _usable_cores()
-        self._interpreter = _open_interpreter(self.path, self.threads)
+        self.sidecar = _read_sidecar(self.path.with_suffix(".json"))
+        self._interpreter = _open_interpreter(self.path, self.threads, self.sidecar)
         self._input, self._output = self._check_tensors()
         self.fixed_size = self._find_fixed_size()
         self._shape = None
         self.takes_uint8 = _holds_pixels(self._input) and _holds_pixels(self._output)
         self.scale = self._find_scale()
-        self.sidecar = _read_sidecar(self.path.with_suffix(".json"), scale=self.scale)
 
     @cached_property
     def receptive_field(self):
         """What the sidecar says; else DEFAULT_RECEPTIVE_FIELD, with a warning, given to those who do need to know."""
-        if "receptive_field" in self.sidecar:
-            return self.sidecar["receptive_field"]
         sidecar = self.path.with_suffix(".json").name
+        if "receptive_field" in self.sidecar:
+            if not self._reaches_no_further(self.sidecar["receptive_field"]):
+                raise UserError(
+                    f"{sidecar}: says receptive_field {self.sidecar['receptive_field']}, but the network beside it sees further; "
+                    "tiles would leave seams: export the network again"
+                )
+            return self.sidecar["receptive_field"]
         logging.warning("%s: no receptive field in %s: %d pixels assumed", self.path, sidecar, DEFAULT_RECEPTIVE_FIELD)
         return DEFAULT_RECEPTIVE_FIELD
 
@@ -155,6 +164,23 @@ class TFLiteEngine:
             ) from error
         return sr if as_it_is else np.clip(sr, 0.0, 1.0, out=sr)
 
+    def _reaches_no_further(self, reach):
+        """Whether the middle of an image stays as it is while everything further away than `reach` changes.
+
+        Measured on noise, as far as one image goes: a window of 2·reach + 1 pixels within _MARGIN others.
+        """
+        side = 2 * (reach + _MARGIN) + 1
+        height, width = self.fixed_size or (side, side)
+        rows, columns = (slice(max(0, length // 2 - reach), length // 2 + reach + 1) for length in (height, width))
+        images = np.random.default_rng(0).random((2, 1, height, width, 3), np.float32)
+        images[1, :, rows, columns] = images[0, :, rows, columns]
+        middle = [self.scale * (length // 2) for length in (height, width)]
+        first, second = (
+            self(image)[:, middle[0] : middle[0] + self.scale, middle[1] : middle[1] + self.scale].copy()
+            for image in images
+        )
+        return np.abs(first - second).max() < _VISIBLE
+
     def _allocate(self, shape):
         self._shape = None
         if self.fixed_size is None:
@@ -193,6 +219,11 @@ class TFLiteEngine:
         scale = sr.shape[1] // height
         if sr.ndim != 4 or scale < 1 or sr.shape != (1, scale * height, scale * width, 3):
             raise UserError(f"{self.path}: turns {(1, height, width, 3)} into {sr.shape}; not an upscaling network")
+        if self.sidecar.get("scale", scale) != scale:
+            sidecar = self.path.with_suffix(".json")
+            raise UserError(
+                f"{sidecar}: says scale {self.sidecar['scale']}, but the network beside it upscales by {scale}"
+            )
         return scale
 
 
@@ -208,11 +239,12 @@ def _usable_cores():
     return os.cpu_count() or 1
 
 
-def _open_interpreter(path, threads):
+def _open_interpreter(path, threads, sidecar):
     from ai_edge_litert.interpreter import Interpreter
 
     if not path.is_file():
         raise UserError(f"{path}: no such file")
+    try_out(path, sidecar, side=_PROBE_SIZE)
     try:
         interpreter = Interpreter(model_path=str(path), num_threads=threads)
         interpreter.allocate_tensors()
@@ -221,7 +253,7 @@ def _open_interpreter(path, threads):
     return interpreter
 
 
-def _read_sidecar(path, *, scale):
+def _read_sidecar(path):
     """Read the JSON beside a .tflite file, {} where there is none. Raises UserError when damaged or contradictory."""
     if not path.is_file():
         return {}
@@ -231,8 +263,6 @@ def _read_sidecar(path, *, scale):
         raise UserError(f"{path}: not readable as JSON: {reason(error)}; export the network again") from error
     if not isinstance(sidecar, dict):
         raise UserError(f"{path}: holds no JSON object; export the network again")
-    if sidecar.get("scale", scale) != scale:
-        raise UserError(f"{path}: says scale {sidecar['scale']}, but the network beside it upscales by {scale}")
     receptive_field = sidecar.get("receptive_field", 0)
     if not isinstance(receptive_field, int) or receptive_field < 0:
         raise UserError(f"{path}: receptive_field {receptive_field!r} is not a number of pixels")

@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -94,6 +95,26 @@ def test_sidecar_that_is_damaged_or_contradicts_is_refused(exported, tmp_path, c
     (tmp_path / "x.json").write_text(content)
     with pytest.raises(UserError, match=rf"x\.json: .*{reason}"):
         TFLiteEngine(tmp_path / "x.tflite")
+
+
+def test_a_sidecar_that_makes_the_receptive_field_smaller_than_it_is_leaves_no_seams(exported, tmp_path):
+    shutil.copy(exported["dynamic"], tmp_path / "x.tflite")
+    for reach in (2, 4):
+        (tmp_path / "x.json").write_text(json.dumps({"scale": 2, "receptive_field": reach}))
+        upscaler = Upscaler(TFLiteEngine(tmp_path / "x.tflite"), tile=11)
+        image = (noise(40, 50)[0] * 255).astype(np.uint8)
+        if reach == 2:
+            with pytest.raises(UserError, match=r"x\.json: says receptive_field 2, but .* sees further"):
+                upscaler.upscale(image)
+        else:
+            assert upscaler.upscale(image).shape == (80, 100, 3)
+
+
+def test_a_file_that_ends_its_process_is_one_line(tmp_path):
+    """One byte of a shipped file was changed; LiteRT 2.1 to 2.3 end by SIGSEGV in allocating its tensors."""
+    damaged = Path(__file__).parent / "ends_the_process.tflite"
+    with pytest.raises(UserError, match=r"ends_the_process\.tflite: damaged, .* ends the process that runs it \(SIG"):
+        TFLiteEngine(damaged)
 
 
 @pytest.mark.parametrize("kind", ["empty", "text", "truncated", "missing"])
