@@ -224,6 +224,9 @@ class Machine:
         "The batch is that of all devices together; see docs/scaling.md.",
         choices=STRATEGIES,
     )
+    worker_timeout: float = setting(
+        600.0, "Seconds that the workers of --strategy=multiworker wait for one another at the start.", above=0.0
+    )
     precision: str = setting(
         "float32",
         "Arithmetic inside the networks; weights stay float32. bfloat16 suits new CPUs, GPUs and TPUs, float16 older GPUs.",

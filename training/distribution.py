@@ -11,13 +11,15 @@ import tensorflow as tf
 
 from errors import UserError, reason
 from settings.training import STRATEGIES
+from training.rendezvous import meet
 
 
-def make_strategy(name: str) -> tf.distribute.Strategy:
+def make_strategy(name: str, *, worker_timeout: float = 600.0) -> tf.distribute.Strategy:
     """The tf.distribute strategy of that name; must be called before any other use of TensorFlow.
 
     single: one device. mirrored: all GPUs of this machine. multiworker: the processes that TF_CONFIG lists, one or more devices each.
-    tpu: the TPU of this virtual machine (written from the documentation, never tried). Raises UserError where it cannot be set up.
+    tpu: the TPU of this virtual machine (written from the documentation, never tried). worker_timeout: seconds to wait for the other
+    workers. Raises UserError where it cannot be set up.
     """
     try:
         if name == "single":
@@ -26,6 +28,12 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
             gpus = tf.config.list_logical_devices("GPU")
             return tf.distribute.MirroredStrategy([d.name for d in gpus or tf.config.list_logical_devices("CPU")])
         if name == "multiworker":
+            resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+            addresses = _addresses(resolver)
+            if len(addresses) > 1:
+                if resolver.task_id is None:
+                    raise ValueError("TF_CONFIG names no task")
+                meet(addresses, _index(resolver), seconds=worker_timeout)
             return tf.distribute.MultiWorkerMirroredStrategy()
         if name == "tpu":
             resolver = tf.distribute.cluster_resolver.TPUClusterResolver("local")
@@ -43,10 +51,17 @@ def worker() -> tuple[int, int]:
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return 0, 1
     resolver = strategy.cluster_resolver
+    return _index(resolver), len(_addresses(resolver))
+
+
+def _addresses(resolver):
     hosts = resolver.cluster_spec().as_dict()
-    chief = len(hosts.get("chief", []))
-    index = resolver.task_id + (chief if resolver.task_type == "worker" else 0)
-    return index, chief + len(hosts.get("worker", []))
+    return [*hosts.get("chief", []), *hosts.get("worker", [])]
+
+
+def _index(resolver):
+    chiefs = len(resolver.cluster_spec().as_dict().get("chief", []))
+    return resolver.task_id + (chiefs if resolver.task_type == "worker" else 0)
 
 
 def is_chief() -> bool:

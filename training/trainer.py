@@ -72,7 +72,7 @@ def _defaults(settings: TrainingCommand) -> dict[str, str]:
 
 def _set_up_machine(settings: TrainingCommand) -> None:
     machine = settings.machine
-    strategy = make_strategy(machine.strategy)
+    strategy = make_strategy(machine.strategy, worker_timeout=machine.worker_timeout)
     _REST_OF_THE_PROCESS.enter_context(strategy.scope())
     if strategy.num_replicas_in_sync > 1 and machine.jit_compile:
         raise UserError(f"--jit_compile: for one device only; --strategy={machine.strategy} has more")
