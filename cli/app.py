@@ -63,7 +63,9 @@ def _parse(argv, *, operands):
     try:
         left = flags.FLAGS(argv)
     except flags.Error as error:
-        _fail(str(error).replace("\n", " "), status=2)
+        _fail(str(error).replace("\n", " ").removeprefix("ERROR:: "), status=2)
+    except (UnicodeDecodeError, OSError) as error:
+        _fail(f"--flagfile: not a text file ({error})", status=2)
     if len(left) > 1 and not operands:
         _fail(f"{left[1]!r} is no flag; flags begin with --", status=2)
     return left

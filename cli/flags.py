@@ -29,11 +29,11 @@ class _FiniteFloat(flags.FloatParser):
 
 
 class _NumberList(flags.ListParser):
-    """Numbers with commas, each within bounds; they stay words."""
+    """Numbers with commas, each within bounds, whole where the lower bound is; they stay words."""
 
     def __init__(self, said: About) -> None:
         super().__init__()
-        self._number = _FiniteFloat(said)
+        self._number = flags.IntegerParser(said.low, said.high) if isinstance(said.low, int) else _FiniteFloat(said)
 
     def parse(self, argument: str | list[str]) -> list[str]:
         words = super().parse(argument)

@@ -5,13 +5,13 @@ arXiv:1801.03924, version 0.1 with SqueezeNet 1.1 as its backbone. The weights (
 reads them from an .npz of the original's parameters, named as there with "__" for ".", convolutions as (out, in, height, width).
 """
 
-import zipfile
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from errors import UserError
+from losses.pretrained import read_arrays
 
 SMALLEST = 17  # pixels: what the three poolings leave a value of
 
@@ -49,7 +49,7 @@ class LPIPS:
         Raises UserError when the file is missing, damaged or lacks a parameter.
         """
         self._strip_pixels = strip_pixels
-        arrays = _read(path)
+        arrays = read_arrays(path, flag="lpips_weights")
         try:
             self._shift, self._scale = (
                 arrays[f"scaling_layer__{name}"].reshape(1, 1, 1, 3) for name in ("shift", "scale")
@@ -137,13 +137,3 @@ def _as_float(picture):
 def _convolution(arrays, name):
     """(kernel as (height, width, in, out), bias)."""
     return arrays[f"{name}__weight"].transpose(2, 3, 1, 0), arrays[f"{name}__bias"]
-
-
-def _read(path):
-    try:
-        with np.load(path) as file:
-            return {name: file[name] for name in file.files}
-    except FileNotFoundError as error:
-        raise UserError(f"--lpips_weights={path}: no such file") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise UserError(f"--lpips_weights={path}: not a readable .npz file: {error}") from error

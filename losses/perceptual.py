@@ -11,11 +11,11 @@ import warnings
 from pathlib import Path
 
 import keras
-import numpy as np
 from keras import KerasTensor as Tensor
 from keras import layers, ops
 
 from errors import UserError
+from losses.pretrained import read_arrays
 
 BLOCKS = {"block1": (2, 64), "block2": (2, 128), "block3": (4, 256), "block4": (4, 512), "block5": (4, 512)}
 LAYERS = [f"{block}_conv{i + 1}" for block, (count, _) in BLOCKS.items() for i in range(count)]
@@ -60,7 +60,11 @@ class PerceptualLoss:
                     f"--perceptual_layer={layer}: {vgg_weights} lacks {name}; it holds {held}. "
                     f"Name one of those, or a fuller --vgg_weights file"
                 )
-            self.features.get_layer(name).set_weights(arrays[name])
+            try:
+                self.features.get_layer(name).set_weights(arrays[name])
+            except ValueError as error:
+                shapes = " and ".join(str(array.shape) for array in arrays[name])
+                raise UserError(f"--vgg_weights={vgg_weights}: {name} has shapes {shapes}, not VGG19's") from error
         self.features.trainable = False
         self.shifted = shifted
 
@@ -105,15 +109,14 @@ def _read_weights(path):
     """{layer: [kernel, bias]} of a file, or of Keras' own weights."""
     if path is None:
         return _arrays_of(_download())
+    if Path(path).suffix == ".npz":
+        arrays = read_arrays(path, flag="vgg_weights")
+        names = [
+            key.removesuffix("__kernel") for key in arrays if key.endswith("__kernel") and key[:-8] + "__bias" in arrays
+        ]
+        return {name: [arrays[f"{name}__kernel"], arrays[f"{name}__bias"]] for name in names}
     if not Path(path).is_file():
         raise UserError(f"--vgg_weights={path}: no such file")
-    if Path(path).suffix == ".npz":
-        try:
-            with np.load(path) as file:
-                names = [key.removesuffix("__kernel") for key in file.files if key.endswith("__kernel")]
-                return {name: [file[f"{name}__kernel"], file[f"{name}__bias"]] for name in names}
-        except (OSError, ValueError, KeyError) as error:
-            raise UserError(f"--vgg_weights={path}: not a readable npz file ({error})") from error
     include_top = "notop" not in Path(path).name
     network = keras.applications.VGG19(weights=None, include_top=include_top)
     try:

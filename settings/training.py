@@ -199,7 +199,7 @@ class Training:
         equal=True,
     )
     decay_steps: tuple[str, ...] = setting(
-        (), "Steps at which --schedule=step lowers the rate, with commas.", equal=True
+        (), "Steps at which --schedule=step lowers the rate, with commas.", low=1, equal=True
     )
     decay_factor: float = setting(0.5, "What the rate is multiplied by there.", above=0.0, high=1.0)
     warmup_steps: int = setting(0, "Steps over which the rate rises from 0 first.", low=0, equal=True)
@@ -268,7 +268,7 @@ class Losses:
     adversarial_steps: int = setting(0, "Updates in the adversarial phase, which follows the first.", low=0)
     adversarial_learning_rate: float = setting(1e-4, "Adam's step size in the adversarial phase.", low=0.0, high=1.0)
     adversarial_decay_steps: tuple[str, ...] = setting(
-        (), "--decay_steps of the adversarial phase, where they are others; counted from its beginning."
+        (), "--decay_steps of the adversarial phase, where they are others; counted from its beginning.", low=1
     )
     pixel_loss: str = setting(
         "mae",

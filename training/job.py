@@ -77,7 +77,7 @@ class Job:
     ) -> Adam:
         training, losses = self.settings.training, self.settings.losses
         own = losses.adversarial_decay_steps if adversarial else ()
-        flag = "adversarial_decay_steps" if own else "decay_steps"
+        decay_steps = sorted(map(int, own or training.decay_steps))
         if training.warmup_steps > steps > 0:
             raise UserError(f"--warmup_steps={training.warmup_steps}: the phase has {steps} steps; lower it")
         schedule = make_schedule(
@@ -85,7 +85,7 @@ class Job:
             learning_rate=rate,
             steps=steps // updates_every,
             warmup_steps=training.warmup_steps // updates_every,
-            decay_steps=[step // updates_every for step in _numbers(flag, own or training.decay_steps)],
+            decay_steps=[step // updates_every for step in decay_steps],
             decay_factor=training.decay_factor,
         )
         return make_optimizer(
@@ -195,13 +195,3 @@ def phases_without_teacher(job: Job) -> list[Phase]:
         beside = {"discriminator": adversary.discriminator}
         phases.append(job.phase("adversarial", terms, steps=steps, keep="last", beside=beside))
     return phases
-
-
-def _numbers(flag: str, words: Sequence[str]) -> list[int]:
-    try:
-        numbers = [int(word) for word in words]
-    except ValueError as error:
-        raise UserError(f"--{flag}={','.join(words)}: wants whole numbers, with commas") from error
-    if any(number < 1 for number in numbers):
-        raise UserError(f"--{flag}={','.join(words)}: wants numbers from 1 on")
-    return numbers

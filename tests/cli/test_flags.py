@@ -46,6 +46,8 @@ def test_flags_reach_their_settings(parse):
         ("--seed=4294967296", "4294967295"),
         ("--perceptual_layer=block9_conv1", "block1_conv1"),
         ("--steps=0", "positive"),
+        ("--decay_steps=abc", "invalid literal"),
+        ("--decay_steps=5,0", "positive"),
         ("--tail=chroma", "rgb|luma"),
     ],
 )
