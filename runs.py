@@ -105,6 +105,11 @@ def look_up(word: str | Path, *, fastest: bool = False, engine: str = "auto") ->
     if not path.exists():
         raise _no_such(word)
     kind = kind or next((kind for suffix, kind in _KINDS.items() if path.name.endswith(suffix)), None)
+    if kind is None and path.suffix in (".h5", ".hdf5"):
+        raise UserError(
+            f"{path}: a Keras model or weights in HDF5, not a .weights.h5 file of this program; with the code that made it, "
+            "save the model as a .keras file: model.save('NAME.keras')"
+        )
     if kind is None:
         raise UserError(f"{path}: not a network; give a .tflite, .weights.h5 or .keras file, or a run folder")
     if engine != "auto" and (kind == "tflite") != (engine == "tflite"):

@@ -13,7 +13,15 @@ from runs import Found, find_teacher, find_weights, look_up
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("a.weights.h5", "b.keras", "c.tflite", "photo.jpg", "saved/saved_model.pb", "photos/a.png"):
+    for name in (
+        "a.weights.h5",
+        "b.keras",
+        "c.tflite",
+        "generator.h5",
+        "photo.jpg",
+        "saved/saved_model.pb",
+        "photos/a.png",
+    ):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).touch()
     Path("run").mkdir()
@@ -58,6 +66,7 @@ def test_shipped_networks_by_name(place):
 @pytest.mark.parametrize(
     ("word", "how", "said"),
     [
+        ("generator.h5", {}, r"generator\.h5: a Keras model or weights in HDF5, .* save the model as a \.keras file"),
         ("none", {}, "none: no such file or folder; give .* or a shipped network: .*compact_s"),
         ("photo.jpg", {}, "photo.jpg: not a network; give a .tflite, .weights.h5 or .keras file, or a run folder"),
         ("photos", {"fastest": True}, "photos: a folder without student.tflite, student.weights.h5 or teacher.weights"),
