@@ -3,6 +3,7 @@
 # make results measures the shipped networks on BENCHMARKS/Set5 and BENCHMARKS/Set14 and writes the tables and cards
 # make ledger  trains compact_s alone and with each transfer on PHOTOGRAPHS and OTHERS and compares them, three seeds each (three hours on one core)
 # make ledger-perceptual  the same for the transfers with a GAN in them, one seed, after `make ledger`, with VGG19's weights in VGG (an hour)
+# make ledger-published  the study's five methods at its settings, one seed (UPDATES each; docs/distillation.md says how long an update takes)
 # make check   what has to pass: ruff, then the tests
 # make web     the shipped students in your browser, on localhost (MODELS=FOLDER for others, PORT=NUMBER); needs npm
 
@@ -21,10 +22,12 @@ PHOTOGRAPHS ?= photographs
 OTHERS ?= others
 VGG ?= $(BENCHMARKS)/vgg19.h5
 TEACHER ?= edsr_8x64
+UPDATES ?= 3000
+LAYER ?= block5_conv4
 MEASURED := --data_root=$(BENCHMARKS) --lpips_weights=$(LPIPS)
 LEDGER := --hr_dir=$(PHOTOGRAPHS) --valid_dir=$(OTHERS) --teacher=$(TEACHER) $(MEASURED)
 
-.PHONY: demo test test-slow check format results ledger ledger-perceptual web clean
+.PHONY: demo test test-slow check format results ledger ledger-perceptual ledger-published web clean
 
 demo: $(VENV)/.requirements
 	@echo "The demo downloads nothing but packages: its content loss is pixel-based (--content_loss=pixel), where real training uses VGG19."
@@ -57,6 +60,10 @@ ledger: $(VENV)/.requirements
 
 ledger-perceptual: $(VENV)/.requirements
 	$(BIN)/python -m tools.ledger --perceptual $(LEDGER) --vgg_weights=$(VGG) --results=$(RESULTS)
+	$(BIN)/python -m tools.results
+
+ledger-published: $(VENV)/.requirements
+	$(BIN)/python -m tools.ledger --published $(LEDGER) --vgg_weights=$(VGG) --perceptual_layer=$(LAYER) --updates=$(UPDATES) --results=$(RESULTS)
 	$(BIN)/python -m tools.results
 
 format: $(VENV)/.requirements-test

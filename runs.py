@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from absl import logging
+
 import weights
 from errors import UserError
 from records import DamagedError, read_json, read_text
@@ -103,6 +105,11 @@ def look_up(word: str | Path, *, fastest: bool = False, engine: str = "auto") ->
     if not path.exists():
         raise _no_such(word)
     kind = kind or next((kind for suffix, kind in _KINDS.items() if path.name.endswith(suffix)), None)
+    if kind is None and path.suffix in (".h5", ".hdf5"):
+        raise UserError(
+            f"{path}: a Keras model or weights in HDF5, not a .weights.h5 file of this program; with the code that made it, "
+            "save the model as a .keras file: model.save('NAME.keras')"
+        )
     if kind is None:
         raise UserError(f"{path}: not a network; give a .tflite, .weights.h5 or .keras file, or a run folder")
     if engine != "auto" and (kind == "tflite") != (engine == "tflite"):
@@ -114,7 +121,8 @@ def look_up(word: str | Path, *, fastest: bool = False, engine: str = "auto") ->
 def find_weights(path: str | Path, *, phase: str | None = None) -> Path:
     """The weight file that `path` means: itself; of a run folder its result, or that of one phase; of a shipped network its weights.
 
-    phase: "pixel" or "adversarial". Raises UserError when there is none.
+    phase: "pixel", "content" or "adversarial"; of a shipped network's two trainings the latter is the perceptual one. Raises
+    UserError when there is none.
     """
     path = Path(path)
     if path.is_file():
@@ -147,11 +155,26 @@ def _no_such(word: str | Path) -> UserError:
 
 
 def find_teacher(path: str | Path, *, phase: str) -> Path:
-    """The teacher's weights from the end of that phase. Raises UserError that names the command which makes them."""
+    """The teacher's weights from the end of that phase; a weight file is taken for what it is.
+
+    Where a teacher has no content phase, that of its pixel phase stands in, and one line says so. Raises UserError that names
+    the command which makes them.
+    """
     if not Path(path).exists() and not weights.keras_file(str(path)):
         raise UserError(
             f"--teacher={path}: no such weight file or run folder; train one first: python train_teacher.py"
         )
+    if phase == "content" and not Path(path).is_file():
+        trained_on = _first(Path(path), [result_name(role, phase) for role in ROLES])
+        if trained_on:
+            return trained_on
+        found = find_teacher(path, phase="pixel")
+        logging.info(
+            "--teacher=%s: no content phase, which train_teacher.py --content_steps=2500 adds; %s is taken instead",
+            path,
+            found,
+        )
+        return found
     try:
         return find_weights(path, phase=phase)
     except UserError as error:

@@ -1,6 +1,6 @@
-"""Train a teacher: a pixel phase, then a GAN phase.
+"""Train a teacher: a pixel phase, then a GAN phase; with --content_steps also a side branch of the pixel phase, on content alone.
 
-Writes runs/teacher/teacher.pixel.weights.h5 and runs/teacher/teacher.adversarial.weights.h5, which distill.py finds by itself.
+Writes teacher.pixel.weights.h5, teacher.content.weights.h5 and teacher.adversarial.weights.h5 into runs/teacher, where distill.py finds them.
 """
 
 from cli import app
@@ -17,7 +17,8 @@ def main(settings: TrainTeacher) -> None:
 
     with open_run(settings, role="teacher") as folder:
         model = new_generator(settings, settings.network.teacher)
-        phases = phases_without_teacher(Job(settings, model, clone(model)))
+        job = Job(settings, model, clone(model))
+        phases = phases_without_teacher(job, content_steps=settings.content.content_steps)
         train(settings, folder, phases, teacher=settings.network.teacher, parameters=model.count_params())
         write_interpolations(folder, alphas)
 

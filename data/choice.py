@@ -31,6 +31,8 @@ def open_source(pictures: Pictures, split: str) -> Source:
     words = {name: getattr(pictures, name) for name in read if getattr(pictures, name) is not None}
     if "celeb_a_pictures" in words:
         words["pictures"] = words.pop("celeb_a_pictures")
+    if "div2k" in words:
+        words["track"] = words.pop("div2k")
     return DATASETS[pictures.dataset](split=split, scale=pictures.scale, **words)
 
 
@@ -44,7 +46,7 @@ def _check(pictures: Pictures, readers: dict[str, tuple[str, ...]]) -> None:
     for name, meaning in _NEEDED.items():
         if dataset in readers[name] and not getattr(pictures, name):
             raise UserError(f"--dataset={dataset} needs --{name}, {meaning}")
-    for name in ("hr_dir", "lr_dir", "valid_dir", "valid_lr_dir", "degradation"):
+    for name in ("hr_dir", "lr_dir", "valid_dir", "valid_lr_dir", "div2k", "degradation"):
         if dataset not in readers[name] and (value := getattr(pictures, name)):
             others = "|".join(readers[name])
             raise UserError(f"--{name}={value}: only --dataset={others} reads it; --dataset is {dataset}")

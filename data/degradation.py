@@ -19,6 +19,9 @@ from data.real_degradation import degrade_as_in_the_wild
 from errors import UserError
 from settings.training import DEGRADATIONS
 
+_LR_SIGMA = (0.1, 2.0)  # of "blur_lr", in LR pixels; its kernel has a radius of 12
+_LR_RADIUS = 12
+_DRAWN = ("blur_lr", "real")
 _TILE = 96  # LR pixels; tiles have 96 to 191 to a side, which every usual patch fits into
 
 
@@ -27,8 +30,10 @@ class Degradation:
     """Makes LR pictures of HR pictures.
 
     name: "bicubic": MATLAB's, as published figures have it. "blur": a Gaussian of standard deviation 0.4 * scale HR
-    pixels (1.6 at scale 4), then bicubic. "real": see data.real_degradation. scale: HR pixels per LR pixel along a
-    side. seed: of "real"; the others ignore it.
+    pixels (1.6 at scale 4), then bicubic. "blur_lr": bicubic, then a Gaussian on the LR picture, 25 pixels to a side, of a
+    standard deviation drawn for each picture from 0.1 to 2 LR pixels, as torchvision's GaussianBlur(25) does it (the public
+    face SRGAN, github.com/tymonhuchla/srgan-pytorch). "real": see data.real_degradation. scale: HR pixels per LR pixel
+    along a side. seed: of "blur_lr" and "real"; the others ignore it.
 
     At scale 1 "bicubic" leaves a picture as it is. Raises UserError for another name.
     """
@@ -46,9 +51,10 @@ class Degradation:
         kind = {
             "bicubic": "MATLAB bicubic",
             "blur": f"Gaussian blur {self.sigma:g} px, bicubic",
+            "blur_lr": f"MATLAB bicubic, then Gaussian blur {_LR_SIGMA[0]:g} to {_LR_SIGMA[1]:g} px",
             "real": "second-order",
         }
-        return f"{kind[self.name]} x{self.scale}" + (f", seed {self.seed}" if self.name == "real" else "")
+        return f"{kind[self.name]} x{self.scale}" + (f", seed {self.seed}" if self.name in _DRAWN else "")
 
     @property
     def sigma(self) -> float:
@@ -58,7 +64,12 @@ class Degradation:
     @property
     def options(self) -> dict[str, Any]:
         """What a fingerprint has to hold beside the scale. Empty for "bicubic"."""
-        return {"bicubic": {}, "blur": {"blur": self.sigma}, "real": {"real": self.seed, "tile": _TILE}}[self.name]
+        return {
+            "bicubic": {},
+            "blur": {"blur": self.sigma},
+            "blur_lr": {"blur_lr": self.seed, "sigma": _LR_SIGMA},
+            "real": {"real": self.seed, "tile": _TILE},
+        }[self.name]
 
     def tiles(self, split: str) -> bool:
         """Whether the pictures of a split, "train" or "validation", are cut into tiles."""
@@ -80,17 +91,21 @@ class Degradation:
             yield f"{name} tile {number}", tile, self.lr(tile, index=(index, number))
 
     def lr(self, hr: np.ndarray, *, index: tuple[int, int] = (0, 0)) -> np.ndarray:
-        """(H, W, 3) uint8 to (H / scale, W / scale, 3) uint8; index: numbers that "real" draws its chain by, beside the seed."""
+        """(H, W, 3) uint8 to (H / scale, W / scale, 3) uint8; index: numbers that chance draws by, beside the seed."""
         if self.name == "bicubic":
             return downscale(hr, self.scale)
         if self.name == "blur":
-            return downscale(_gaussian_blur(hr, self.sigma), self.scale)
-        return degrade_as_in_the_wild(hr, scale=self.scale, rng=np.random.default_rng([self.seed, *index]))
+            return downscale(_gaussian_blur(hr, self.sigma, mode="reflect", truncate=4.0), self.scale)
+        rng = np.random.default_rng([self.seed, *index])
+        if self.name == "blur_lr":
+            sigma = rng.uniform(*_LR_SIGMA)
+            return _gaussian_blur(downscale(hr, self.scale), sigma, mode="mirror", radius=_LR_RADIUS)
+        return degrade_as_in_the_wild(hr, scale=self.scale, rng=rng)
 
 
-def _gaussian_blur(picture, sigma):
-    """A uint8 picture under a Gaussian cut off at 4 sigma, borders mirrored, rounded half-up."""
-    blurred = ndimage.gaussian_filter(picture.astype(np.float32), (sigma, sigma, 0), mode="reflect", truncate=4.0)
+def _gaussian_blur(picture, sigma, **how):
+    """A uint8 picture under a Gaussian, rounded half-up. how: its borders and its size, of `ndimage.gaussian_filter`."""
+    blurred = ndimage.gaussian_filter(picture.astype(np.float32), sigma, axes=(0, 1), **how)
     return np.clip(blurred + 0.5, 0, 255).astype(np.uint8)
 
 

@@ -1,7 +1,8 @@
-"""data/div2k.py: DIV2K, 800 training and 100 validation pictures of 2K, with the organisers' own bicubic LR pictures.
+"""data/div2k.py: DIV2K, 800 training and 100 validation pictures of 2K, with the organisers' own LR pictures.
 
-Source: E. Agustsson and R. Timofte, "NTIRE 2017 Challenge on Single Image Super-Resolution: Dataset and Study". Read
-through TensorFlow Datasets (`div2k/bicubic_x4` and its siblings). The first use downloads about 4 GB and needs roughly
+Sources: E. Agustsson and R. Timofte, "NTIRE 2017 Challenge on Single Image Super-Resolution: Dataset and Study" (bicubic, unknown);
+R. Timofte et al., "NTIRE 2018 Challenge on Single Image Super-Resolution" (realistic). Read through TensorFlow Datasets
+(`div2k/bicubic_x4` and its siblings). The first use downloads about 4 GB and needs roughly
 three times that on disc while it unpacks; later uses need no network. For academic research only, as its authors say.
 """
 
@@ -13,8 +14,8 @@ from data.degradation import Degradation
 from data.prepared import builder_files, prepared_builder, read_in_order
 from data.source import Source, crop_to_shared, fingerprint
 from errors import UserError
+from settings.training import DIV2K_TRACKS
 
-_SCALES = (2, 3, 4, 8)
 _REMEDY = "train on your own pictures with --dataset=folder, or try the program out with --dataset=sample"
 
 
@@ -23,37 +24,35 @@ def div2k(
     split: str,
     scale: int = 4,
     data_dir: str | Path = "datasets",
+    track: str | None = None,
     degradation: str | None = None,
     degradation_seed: int = 0,
 ) -> Source:
     """DIV2K as a Source, downloaded and prepared under data_dir where it is not there yet.
 
     split: "train" (800 pictures) or "validation" (100, the official ones).
-    degradation: None takes the official bicubic LR pictures, which there are for scale 2, 3, 4 and 8. Where HR is not
-    a multiple of scale (some x8 pictures) both are cropped at the bottom and right to the part they share; a pair of
-    unrelated sizes is left out with a warning. Otherwise LR is made from HR as data.degradation says, at any scale.
+    track: of which LR pictures are read, a name of TensorFlow Datasets such as "unknown_x4"; by default bicubic, which there
+    is for scale 2, 3, 4 and 8. Where HR is not a multiple of scale (some x8 pictures) both are cropped at the bottom and right
+    to the part they share; a pair of unrelated sizes is left out with a warning. degradation: LR is made from HR as
+    data.degradation says, at any scale, instead.
 
     Without a network the call fails within about 20 seconds (and the time the system takes to give up on a host name),
     unless the data are prepared already. Raises UserError for that and for any other failure to download or prepare,
-    and for another scale; ValueError for another split.
+    and for a track or a scale that there is not; ValueError for another split.
     """
     if split not in ("train", "validation"):
         raise ValueError(f"split is {split!r}; expected 'train' or 'validation'")
     degrade = Degradation(degradation, scale, degradation_seed) if degradation else None
-    if not degrade and scale not in _SCALES:
-        raise UserError(
-            f"--dataset=div2k has no pictures for --scale={scale}; it has 2, 3, 4 and 8. "
-            f"Have them made with --degradation=blur or another, or {_REMEDY}"
-        )
+    track = _track(track, scale=scale, degrade=degrade)
     builder = prepared_builder(
-        f"div2k/bicubic_x{scale if scale in _SCALES else 4}",
+        f"div2k/{track}",
         dataset="div2k",
         data_dir=data_dir,
         url=lambda builder: builder.builder_config.download_urls["train_hr_url"],
         remedy=_REMEDY,
     )
     count = builder.info.splits[split].num_examples
-    made = str(degrade) if degrade else f"official bicubic x{scale}"
+    made = str(degrade) if degrade else f"official {track.replace('_', ' ')}"
     options = degrade.options if degrade else {}
     if degrade and degrade.name == "bicubic":
         options = {"degradation": "bicubic"}  # or the key would be that of the official pictures
@@ -65,6 +64,24 @@ def div2k(
         count=None if degrade and degrade.tiles(split) else count,
         degradation=made,
     )
+
+
+def _track(track, *, scale, degrade):
+    """The name of the files to read. Raises UserError for what does not go together."""
+    official = f"bicubic_x{scale}"
+    if degrade:
+        if track:
+            raise UserError(f"--div2k={track} --degradation={degrade.name}: both say how LR is made; give one of them")
+        return official if official in DIV2K_TRACKS else "bicubic_x4"
+    if track is None and official not in DIV2K_TRACKS:
+        raise UserError(
+            f"--dataset=div2k has no pictures for --scale={scale}; it has 2, 3, 4 and 8. "
+            f"Have them made with --degradation=blur or another, or {_REMEDY}"
+        )
+    if track and not track.endswith(f"_x{scale}"):
+        fitting = ", ".join(name for name in DIV2K_TRACKS if name.endswith(f"_x{scale}")) or "none"
+        raise UserError(f"--div2k={track}: its pictures are not for --scale={scale}; those for that are: {fitting}")
+    return track or official
 
 
 def _pairs(builder, *, split, scale, degrade):

@@ -108,15 +108,20 @@ def named(words: Iterable[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-def open_candidate(name: str, word: str, *, scale: int, threads: int | None = None) -> Candidate:
-    """A Candidate from a word, as `runs.look_up` has it. Raises UserError naming what cannot be opened."""
+def open_candidate(
+    name: str, word: str, *, scale: int, threads: int | None = None, model_range: str | None = None
+) -> Candidate:
+    """A Candidate from a word, as `runs.look_up` has it. model_range: see `inference.upscaler.open_engine`.
+
+    Raises UserError naming what cannot be opened.
+    """
     found = look_up(word)
     kind, path = found
     if kind == BICUBIC:
         return Candidate(name, BicubicEngine(scale), path=word)
     if kind == "images":
         return Candidate(name, pictures=ReadyPictures(path), path=word)
-    engine = open_engine(found, threads=threads)
+    engine = open_engine(found, threads=threads, model_range=model_range)
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     facts = {"file_size": sum(file.stat().st_size for file in files), "path": str(path)}
     if kind == "tflite":

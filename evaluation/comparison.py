@@ -40,7 +40,9 @@ def compare(settings: Evaluate) -> int:
     how = protocol(settings)
     benchmarks, failures = _benchmarks(settings, student)
     gates = asked_gates(settings, [name for name, _ in words], benchmarks)
-    candidates, unopened = _open_all(words, scale=how["scale"], threads=threads)
+    candidates, unopened = _open_all(
+        words, scale=how["scale"], threads=threads, model_range=settings.comparison.model_range
+    )
     chooser = CropChooser(candidates, rows=settings.measures.crops)
     first = next(iter(benchmarks))
 
@@ -85,11 +87,11 @@ def _benchmarks(settings, student) -> tuple[dict[str, Iterable[Pair]], list[str]
     return {"validation": pairs}, []
 
 
-def _open_all(words, *, scale, threads) -> tuple[dict[str, Candidate], list[str]]:
+def _open_all(words, *, scale, threads, model_range) -> tuple[dict[str, Candidate], list[str]]:
     candidates, failures = {}, []
     for name, word in words:
         try:
-            candidates[name] = open_candidate(name, word, scale=scale, threads=threads)
+            candidates[name] = open_candidate(name, word, scale=scale, threads=threads, model_range=model_range)
         except UserError as error:
             failures.append(str(error))
             logging.error("%s", error)

@@ -24,6 +24,7 @@ from absl import logging
 
 from errors import UserError, reason
 from inference.trial import try_out
+from inference.value_range import ValueRange, recognise
 
 # For a .tflite file without a sidecar: enough for 64 plain 3x3 convolutions, four times the depth of a usual
 # exported student.
@@ -97,8 +98,9 @@ class TFLiteEngine:
     An engine holds the buffers of one interpreter: use one engine per thread.
     """
 
-    def __init__(self, path, *, threads=None):
-        """path: of the .tflite file. threads: of the interpreter; all cores this process may use when None.
+    def __init__(self, path, *, threads=None, model_range=None):
+        """path: of the .tflite file. threads: of the interpreter; all cores this process may use when None. model_range: of a
+        file without a sidecar of ours, a name of `settings.files.MODEL_RANGES`; found out when None.
 
         Raises UserError when the file, or its sidecar, is missing, damaged, or not a network of this kind.
         """
@@ -110,7 +112,10 @@ class TFLiteEngine:
         self.fixed_size = self._find_fixed_size()
         self._shape = None
         self.takes_uint8 = _holds_pixels(self._input) and _holds_pixels(self._output)
+        self.values = ValueRange()
         self.scale = self._find_scale()
+        if not self.takes_uint8 and "receptive_field" not in self.sidecar:
+            self.values = self._find_values(model_range)
 
     @cached_property
     def receptive_field(self):
@@ -148,21 +153,25 @@ class TFLiteEngine:
 
         Raises UserError when the size is not the file's fixed one, or when the runtime fails (out of memory, for one).
         """
-        as_it_is = self.takes_uint8 and getattr(lr, "dtype", None) == np.uint8
-        lr = lr if as_it_is else np.asarray(lr, np.float32)
+        if self.takes_uint8 and getattr(lr, "dtype", None) == np.uint8:
+            return self._run(lr)
+        lr = self.values.encode(np.asarray(lr, np.float32))
+        sr = self.values.decode(_dequantise(self._run(_quantise(lr, self._input)), self._output))
+        return np.clip(sr, 0.0, 1.0, out=sr)
+
+    def _run(self, lr):
+        """From the numbers of the input tensor to those of the output tensor."""
         try:
             if lr.shape != self._shape:  # allocation costs as much as a small picture: only when the shape changes
                 self._allocate(lr.shape)
-            self._interpreter.set_tensor(self._input["index"], lr if as_it_is else _quantise(lr, self._input))
+            self._interpreter.set_tensor(self._input["index"], lr)
             self._interpreter.invoke()
-            sr = self._interpreter.get_tensor(self._output["index"])
-            sr = sr if as_it_is else _dequantise(sr, self._output)
+            return self._interpreter.get_tensor(self._output["index"])
         except (ValueError, RuntimeError, MemoryError) as error:
             self._shape = None
             raise UserError(
                 f"{self.path}: cannot run on a picture of {lr.shape[2]}x{lr.shape[1]}: {reason(error)}"
             ) from error
-        return sr if as_it_is else np.clip(sr, 0.0, 1.0, out=sr)
 
     def _reaches_no_further(self, reach):
         """Whether the middle of an image stays as it is while everything further away than `reach` changes.
@@ -211,6 +220,15 @@ class TFLiteEngine:
         if (height < 0) != (width < 0):
             raise UserError(f"{self.path}: only one of height and width is fixed ({height}, {width}); export it again")
         return None if height < 0 else (height, width)
+
+    def _find_values(self, model_range):
+        if model_range:
+            return ValueRange.named(model_range)
+
+        def run(raw):
+            return _dequantise(self._run(_quantise(raw, self._input)), self._output)
+
+        return recognise(run, path=self.path, size=self.fixed_size)
 
     def _find_scale(self):
         """Run a small black picture: what comes out says more than any label."""

@@ -12,6 +12,7 @@ from absl import logging
 
 from errors import UserError, reason
 from inference.engines import DEFAULT_RECEPTIVE_FIELD, KerasEngine
+from inference.value_range import ValueRange, recognise
 
 _PROBE_SIZE = 16  # side of the picture that finds out the scale of a network of dynamic size
 
@@ -19,8 +20,8 @@ _PROBE_SIZE = 16  # side of the picture that finds out the scale of a network of
 class SavedModelEngine:
     """A SavedModel folder: its signature "serving_default", or the only one there is. Of fixed or dynamic size."""
 
-    def __init__(self, path):
-        """path: the folder that holds saved_model.pb.
+    def __init__(self, path, *, model_range=None):
+        """path: the folder that holds saved_model.pb. model_range: a name of `settings.files.MODEL_RANGES`; found out when None.
 
         Raises UserError when it is missing, damaged, or has no signature with one picture in and one out.
         """
@@ -33,7 +34,9 @@ class SavedModelEngine:
             raise UserError(f"{self.path}: not a usable SavedModel: {reason(error)}") from error
         self._signature = self._only_signature()
         self._input, self.fixed_size = self._check_input()
+        self.values = ValueRange()
         self.scale = probed_scale(self, self.path)
+        self.values = _value_range(model_range, self._run, path=self.path, size=self.fixed_size)
 
     @cached_property
     def receptive_field(self):
@@ -50,6 +53,10 @@ class SavedModelEngine:
 
         Raises UserError when the size is not the fixed one, or TensorFlow cannot run the signature on it.
         """
+        return np.clip(self.values.decode(self._run(self.values.encode(lr))), 0.0, 1.0)
+
+    def _run(self, lr):
+        """Values as the signature takes and gives them."""
         import tensorflow as tf
 
         size = f"{lr.shape[2]}x{lr.shape[1]}"
@@ -61,7 +68,7 @@ class SavedModelEngine:
             raise UserError(f"{self.path}: cannot run on a picture of {size}: {reason(error)}") from error
         if len(outputs) != 1:
             raise UserError(f"{self.path}: gives {len(outputs)} outputs; an upscaling network gives one picture")
-        return np.clip(next(iter(outputs.values())).numpy().astype(np.float32), 0.0, 1.0)
+        return next(iter(outputs.values())).numpy().astype(np.float32)
 
     def _only_signature(self):
         signatures = dict(self._loaded.signatures)
@@ -85,8 +92,10 @@ class SavedModelEngine:
         return name, None if shape[1] is None else (shape[1], shape[2])
 
 
-def open_keras_file(path):
+def open_keras_file(path, *, model_range=None):
     """A KerasEngine for a .keras file: one of our networks, or any model of Keras' own layers.
+
+    model_range: of the latter, a name of `settings.files.MODEL_RANGES`; found out when None.
 
     Raises UserError when the file is missing, damaged, needs classes that are not known here, or is no network that
     turns a picture into a larger one.
@@ -104,20 +113,24 @@ def open_keras_file(path):
         raise UserError(f"{path}: not a usable .keras file: {reason(error)}") from error
     if hasattr(model, "scale") and hasattr(model, "receptive_field"):
         return KerasEngine(model)
-    return KerasEngine(_Described(model, path))
+    return KerasEngine(_Described(model, path, model_range))
 
 
 class _Described:
-    """A foreign Keras model with the two attributes that KerasEngine asks for."""
+    """A foreign Keras model with the two attributes that KerasEngine asks for, from [0, 1] to [0, 1]."""
 
-    def __init__(self, model, path):
-        self._model, self._path = model, path
+    def __init__(self, model, path, model_range):
+        self._model, self._path, self.values = model, path, ValueRange()
+        channels = getattr(model, "input_shape", (None,))[-1]
+        if channels not in (3, None):
+            raise UserError(f"{path}: takes images of {channels} channel(s); an upscaling network takes RGB")
         self.scale, self.receptive_field = 1, 0
         self.scale = probed_scale(KerasEngine(self), path)
+        self.values = _value_range(model_range, lambda raw: model(raw, training=False), path=path)
         self.receptive_field = _assumed_receptive_field(path)
 
     def __call__(self, lr, training=False):
-        return self._model(lr, training=training)
+        return self.values.decode(self._model(self.values.encode(lr), training=training))
 
     def count_params(self):
         return self._model.count_params()
@@ -136,6 +149,10 @@ def probed_scale(engine, path):
     if scale < 1 or sr.shape != (1, scale * height, scale * width, 3):
         raise UserError(f"{path}: turns {(1, height, width, 3)} into {sr.shape}; not an upscaling network")
     return scale
+
+
+def _value_range(model_range, run, *, path, size=None):
+    return ValueRange.named(model_range) if model_range else recognise(run, path=path, size=size)
 
 
 def _assumed_receptive_field(path):

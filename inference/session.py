@@ -65,7 +65,7 @@ def open_upscaler(settings: Upscaling) -> Upscaler:
     if settings.strength is not None:
         use_tensorflow_threads(settings.threads)
         model = interpolated(*phase_files(model), settings.strength)
-    engine = open_engine(model, threads=settings.threads, kind=settings.engine)
+    engine = open_engine(model, threads=settings.threads, kind=settings.engine, model_range=settings.model_range)
     engine = SelfEnsemble(engine) if settings.self_ensemble else engine
     engine = PreservedColour(engine) if settings.preserve_color else engine
     return Upscaler(engine, tile=settings.tile, memory_mb=settings.memory_mb)

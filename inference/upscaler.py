@@ -85,9 +85,12 @@ class Upscaler:
         )
 
 
-def open_engine(model_or_path: Any, *, threads: int | None = None, kind: str = "auto") -> Any:
+def open_engine(
+    model_or_path: Any, *, threads: int | None = None, kind: str = "auto", model_range: str | None = None
+) -> Any:
     """An engine for whatever `Upscaler` accepts, and of that kind, or for what `runs.look_up` found.
 
+    model_range: of a network from elsewhere whose file does not say it, a name of `settings.files.MODEL_RANGES`; None to find out.
     Raises UserError when it is no usable network.
     """
     if isinstance(model_or_path, (str, Path)):
@@ -98,12 +101,12 @@ def open_engine(model_or_path: Any, *, threads: int | None = None, kind: str = "
     if network in (runs.BICUBIC, "images"):
         raise UserError(f"{path}: no network")
     if network == "tflite":
-        return TFLiteEngine(path, threads=threads)
+        return TFLiteEngine(path, threads=threads, model_range=model_range)
     use_tensorflow_threads(threads)
     if network == "keras":
-        return open_keras_file(path)
+        return open_keras_file(path, model_range=model_range)
     if network == "saved_model":
-        return SavedModelEngine(path)
+        return SavedModelEngine(path, model_range=model_range)
     from models import load_generator  # here: it brings Keras, which a .tflite file does without
 
     return KerasEngine(load_generator(path))

@@ -67,12 +67,25 @@ def least_squares_generator_loss(*, real: Tensor | None, fake: Tensor) -> Tensor
     return ops.mean(ops.square(fake - 1.0)) / 2.0
 
 
-def smoothed_targets(*, real_noise: Tensor, fake_noise: Tensor, strength: float = 0.1) -> tuple[Tensor, Tensor]:
-    """(1 - strength · U, strength · U'): what originals and fakes are to be scored as, so that no logit is driven to infinity.
+def smoothed_targets(
+    *, real_noise: Tensor, fake_noise: Tensor, strength: float = 0.1, real_label: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """(real_label - strength · U, strength · U'): what originals and fakes are to be scored as, so that no logit is driven to infinity.
 
-    real_noise, fake_noise: U, U' in [0, 1], of the logits' shapes. Source: the public Fast-SRGAN, with strength 0.1.
+    real_noise, fake_noise: U, U' in [0, 1], of the logits' shapes. Source: the public Fast-SRGAN, with strength 0.1; real_label .99 is
+    that of the public SRGAN from paired folders.
     """
-    return 1.0 - strength * real_noise, strength * fake_noise
+    return real_label - strength * real_noise, strength * fake_noise
+
+
+def linear_discriminator_loss(*, real: Tensor | None, fake: Tensor) -> Tensor:
+    """1 - s(real) + s(fake). Source: the public face SRGAN (github.com/tymonhuchla/srgan-pytorch, code/train.py)."""
+    return 1.0 - ops.mean(ops.sigmoid(real)) + ops.mean(ops.sigmoid(fake))
+
+
+def linear_generator_loss(*, real: Tensor | None, fake: Tensor) -> Tensor:
+    """1 - s(fake): unlike `bce_generator_loss` it has no gradient where the discriminator is sure. Source: as above, code/loss_fn.py."""
+    return 1.0 - ops.mean(ops.sigmoid(fake))
 
 
 class AdversarialLoss(NamedTuple):
@@ -92,4 +105,5 @@ ADVERSARIAL_LOSSES = {
     "relativistic": AdversarialLoss(relativistic_discriminator_loss, relativistic_generator_loss, needs_real=True),
     "hinge": AdversarialLoss(hinge_discriminator_loss, hinge_generator_loss),
     "least_squares": AdversarialLoss(least_squares_discriminator_loss, least_squares_generator_loss, smoothable=True),
+    "linear": AdversarialLoss(linear_discriminator_loss, linear_generator_loss),
 }

@@ -29,11 +29,12 @@ _STARTS = ((0, 0), (2, 2), (1, 3), (3, 1), (0, 2), (2, 0), (1, 1), (3, 3))
 
 
 class PerceptualLoss:
-    """Mean squared distance between VGG19 features of two pictures: `loss(hr, sr)`, a float32 scalar.
+    """Mean distance between VGG19 features of two pictures, squared or absolute: `loss(hr, sr)`, a float32 scalar.
 
     hr, sr: (B, H, W, 3) float32 RGB in [0, 1]. The means, the scale to [0, 255] and the division of the features by 12.75 are in here.
     layer: a VGG19 convolution, "block5_conv4" (VGG54) or "block2_conv2" (VGG22) in the literature.
     before_activation: compare what the layer gives before its ReLU, as ESRGAN does.
+    distance: "l2" (SRGAN), squared, or "l1" (the code of ESRGAN), absolute.
     shifted: begin the pictures of a batch at different pixels (`shift`), so that the poolings see every sub-pixel.
     vgg_weights: None for the weights of `keras.applications` (80 MB come once from the network when they are not in Keras' cache), or a file:
     Keras' own VGG19 `.h5`, or an `.npz` with `<layer>__kernel` and `<layer>__bias`.
@@ -46,6 +47,7 @@ class PerceptualLoss:
         *,
         layer: str = "block5_conv4",
         before_activation: bool = False,
+        distance: str = "l2",
         shifted: bool = False,
         vgg_weights: str | None = None,
     ) -> None:
@@ -67,12 +69,13 @@ class PerceptualLoss:
                 raise UserError(f"--vgg_weights={vgg_weights}: {name} has shapes {shapes}, not VGG19's") from error
         self.features.trainable = False
         self.shifted = shifted
+        self._distance = {"l2": ops.square, "l1": ops.abs}[distance]
 
     def __call__(self, hr: Tensor, sr: Tensor) -> Tensor:
         if self.shifted:
             hr, sr = shift(hr), shift(sr)
         difference = self._features_of(hr) - self._features_of(sr)
-        return ops.mean(ops.square(ops.cast(difference, "float32")))
+        return ops.mean(self._distance(ops.cast(difference, "float32")))
 
     def _features_of(self, images):
         bgr = ops.flip(images, axis=-1) * 255.0 - ops.convert_to_tensor(_MEANS_BGR, dtype=images.dtype)

@@ -36,6 +36,10 @@ GENERATORS = {
         FastSRGAN,
         {"depth": 6, "width": 32, "kernel_size": 3, "head_norm": True, "anchor": True},
     ),
+    "fast_srgan_6x32_bilinear": (
+        FastSRGAN,
+        {"depth": 6, "width": 32, "kernel_size": 3, "head_norm": True, "anchor": True, "upsampling": "bilinear"},
+    ),
 }
 DISCRIMINATORS = {
     "srgan": (SRGANDiscriminator, {}),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from settings.fields import Command, setting
+from settings.files import MODEL_RANGE_HELP, MODEL_RANGES
 from settings.training import Pictures
 
 CHANNELS = ("y", "y8", "rgb")
@@ -19,6 +20,7 @@ class Comparison:
         "What to compare, with commas: bicubic, shipped networks by name, run folders, .weights.h5, .keras and .tflite files, SavedModel "
         "folders, folders of images that another upscaler made; NAME=FILE names a row.",
     )
+    model_range: str | None = setting(None, MODEL_RANGE_HELP, choices=MODEL_RANGES)
     benchmarks: tuple[str, ...] = setting(
         (),
         "Folders of original images, as NAME:FOLDER, with commas; NAME:FOLDER:LR_FOLDER with given low-resolution files; NAME alone is a "

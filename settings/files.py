@@ -8,6 +8,12 @@ from settings.training import Pictures
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 IMAGE_FORMATS = ("png", "jpg", "webp", "tif", "bmp", "gif")
+_RANGES = ("0_1", "0_255", "-1_1")
+MODEL_RANGES = (*_RANGES, *(f"{taken}:{given}" for taken in _RANGES for given in _RANGES if taken != given))
+MODEL_RANGE_HELP = (
+    "Range of values of a network from elsewhere, whose file does not say it, as taken:given where the two differ; by default "
+    "found by what it makes of a grey and a white image."
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,7 @@ class Upscaling:
         "Network: the name of a shipped one, a run folder, a .tflite or a .weights.h5 file; by default the newest student under runs/, "
         "or compact_s where nothing was trained.",
     )
+    model_range: str | None = setting(None, MODEL_RANGE_HELP, choices=MODEL_RANGES)
     engine: str = setting(
         "auto", "Which file of a run folder: auto takes the fastest.", choices=("auto", "tflite", "keras")
     )

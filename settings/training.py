@@ -6,21 +6,27 @@ from typing import ClassVar
 from settings.fields import Command, setting
 
 DATASETS = ("div2k", "folder", "paired", "celeb_a", "sample")
-DEGRADATIONS = ("bicubic", "blur", "real")
+DEGRADATIONS = ("bicubic", "blur", "real", "blur_lr")
 GENERATORS = (
     *("srresnet", "compact_xs", "compact_s", "compact_m", "srresnet_8x32", "edsr_8x64", "rrdb", "rrdb_11x32"),
     *("compressed_rrdb", "compressed_rrdb_small", "fast_srgan", "fast_srgan_6x32"),
+    "fast_srgan_6x32_bilinear",
 )
 TAILS = ("rgb", "luma")
 DISCRIMINATORS = ("srgan", "srgan_dense100", "patch", "unet")
 PIXEL_LOSSES = ("mae", "mse", "charbonnier", "luma_mae", "luma_mse")
-ADVERSARIAL_LOSSES = ("bce", "relativistic", "hinge", "least_squares")
+ADVERSARIAL_LOSSES = ("bce", "relativistic", "hinge", "least_squares", "linear")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 OPTIMIZERS = ("adam", "muon")
 SCHEDULES = ("constant", "cosine", "step")
 STRATEGIES = ("single", "mirrored", "multiworker", "tpu")
 VGG19_LAYERS = tuple(f"block{block}_conv{i + 1}" for block, n in enumerate((2, 2, 4, 4, 4), 1) for i in range(n))
 METHODS = ("g2g", "g2g_al", "gan2g", "gan2g_al", "gan2gan", "comparative", "adversarial", "g2g_fa")
+
+DIV2K_TRACKS = (
+    *("bicubic_x2", "bicubic_x3", "bicubic_x4", "bicubic_x8", "unknown_x2", "unknown_x3", "unknown_x4"),
+    *("realistic_mild_x4", "realistic_difficult_x4", "realistic_wild_x4"),
+)
 
 _DEGRADED = ("div2k", "folder", "celeb_a", "sample")
 
@@ -71,17 +77,29 @@ class Pictures:
         fixed=True,
         place=True,
     )
+    div2k: str | None = setting(
+        None,
+        "Track of DIV2K, with --dataset=div2k: whose low-resolution files are read; bicubic at --scale by default. The files of the "
+        "realistic tracks are moved against their originals by some pixels.",
+        choices=DIV2K_TRACKS,
+        datasets=("div2k",),
+        fixed=True,
+        equal=True,
+    )
     degradation: str | None = setting(
         None,
         "How low-resolution images are made. bicubic: as MATLAB does, what published figures stand on. "
-        "blur: Gaussian blur, then bicubic. real: blur, resize, noise and JPEG, twice over, at random, for photographs from phones and the web. "
+        "blur: Gaussian blur, then bicubic. blur_lr: bicubic, then Gaussian blur of a strength drawn for each image. "
+        "real: blur, resize, noise and JPEG, twice over, at random, for photographs from phones and the web. "
         "By default div2k has files of its own, celeb_a takes blur, folder and sample take bicubic.",
         choices=DEGRADATIONS,
         datasets=_DEGRADED,
         fixed=True,
         equal=True,
     )
-    degradation_seed: int = setting(0, "Seed of --degradation=real.", low=0, datasets=_DEGRADED, fixed=True, equal=True)
+    degradation_seed: int = setting(
+        0, "Seed of --degradation=real and blur_lr.", low=0, datasets=_DEGRADED, fixed=True, equal=True
+    )
     celeb_a_pictures: int = setting(
         20_000,
         "How many of CelebA's 162,770 faces are decoded, 0.21 MB of disc each.",
@@ -251,6 +269,18 @@ class Losses:
         choices=("vgg", "pixel"),
         fixed=True,
     )
+    content_weight: float = setting(
+        1.0,
+        "Weight of the content term; in distill.py that of the method, and only where it has the term.",
+        low=0.0,
+        fixed=True,
+    )
+    content_distance: str = setting(
+        "l2",
+        "Distance between VGG19's features: l2, squared, as SRGAN has it, or l1, absolute, as ESRGAN's code has it.",
+        choices=("l2", "l1"),
+        fixed=True,
+    )
     perceptual_layer: str = setting(
         "block5_conv4", "VGG19 convolution whose features are compared.", choices=VGG19_LAYERS, fixed=True
     )
@@ -297,8 +327,16 @@ class Losses:
     )
     adversarial_loss: str = setting(
         "bce",
-        "bce: SRGAN's; relativistic: ESRGAN's relativistic average GAN; hinge; least_squares: LSGAN's.",
+        "bce: SRGAN's; relativistic: ESRGAN's relativistic average GAN; hinge; least_squares: LSGAN's; linear: 1 - D of the "
+        "generator's images, D the probability of an original.",
         choices=ADVERSARIAL_LOSSES,
+        fixed=True,
+    )
+    real_label: float = setting(
+        1.0,
+        "The label of originals before the discriminator: below 1, as 0.99, it need not be sure.",
+        low=0.5,
+        high=1.0,
         fixed=True,
     )
     tv_weight: float = setting(
@@ -337,9 +375,6 @@ class Transfer:
     method: str = setting("g2g_al", "How the teacher's knowledge is transferred.", choices=METHODS, fixed=True)
     teacher: str = setting(
         "runs/teacher", "The teacher: a run folder, a weight file, or a shipped network by name.", fixed=True
-    )
-    content_weight: float | None = setting(
-        None, "Weight of the content term, where the method has it.", low=0.0, fixed=True
     )
     kd_weight: float | None = setting(
         None,
@@ -418,6 +453,19 @@ class Run:
 
 
 @dataclass(frozen=True)
+class ContentPhase:
+    """The teacher that g2g and g2g_al learn from."""
+
+    heading: ClassVar[str] = "Losses"
+    content_steps: int = setting(
+        0,
+        "Updates of a side branch: the pixel-trained generator, trained on with the content term alone (2500 in the study of G2G). "
+        "It becomes teacher.content.weights.h5, which g2g, g2g_al and g2g_fa learn from; the GAN phase begins without it.",
+        low=0,
+    )
+
+
+@dataclass(frozen=True)
 class Interpolation:
     """Generators between the faithful and the realistic teacher."""
 
@@ -458,12 +506,13 @@ class TrainingCommand(Command):
 
 @dataclass(frozen=True)
 class TrainTeacher(TrainingCommand):
-    """train_teacher.py: a pixel phase, then a GAN phase."""
+    """train_teacher.py: a pixel phase, a side branch on content alone, then a GAN phase."""
 
     network: TeacherNetwork = TeacherNetwork()
     training: Training = Training(learning_rate=1e-4)
     losses: Losses = Losses(adversarial_steps=50_000)
     run: Run = Run(run_dir="runs/teacher")
+    content: ContentPhase = ContentPhase()
     interpolation: Interpolation = Interpolation()
 
 
@@ -479,7 +528,7 @@ class TrainStudent(TrainingCommand):
 class Distill(TrainingCommand):
     """Teach a student from a teacher: knowledge transfer between generators.
 
-      g2g          imitate a pixel-trained teacher
+      g2g          imitate a teacher trained on pixels, then on content
       g2g_al       g2g, then adversarial learning of the student (the published study's best)
       gan2g        imitate a GAN-trained teacher
       gan2g_al     gan2g, then adversarial learning
@@ -508,6 +557,7 @@ TRAINING_GROUPS = (
     Losses,
     Transfer,
     Run,
+    ContentPhase,
     Interpolation,
     Budget,
 )

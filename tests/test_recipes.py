@@ -1,12 +1,20 @@
-"""Every recipe of a published system runs, with the command that its first line names, on the embedded photographs."""
+"""The recipes of the published systems: their converted weights, and that each runs, with the command that its first line names,
+on the embedded photographs.
+"""
 
+import json
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from losses.perceptual import PerceptualLoss
+from losses.pixel import mae_loss, mse_loss, total_variation_loss
+from transfer.methods import METHODS
 
 ROOT = Path(__file__).parent.parent
 RECIPES = {path.stem: path for path in sorted((ROOT / "recipes").glob("*.txt")) if not path.stem.startswith("demo_")}
@@ -51,8 +59,9 @@ def in_order():
 def test_each_says_where_it_is_from_and_what_it_costs(name):
     text = RECIPES[name].read_text()
     assert command(name) in ("train_teacher.py", "train_student.py", "distill.py")
-    assert "Source" in text or "Korean study" in text or "compressed ESRGAN" in text
-    assert "# Cost: " in text
+    assert "Source: " in text or "Source and published figures" in text
+    assert "# Cost: " in text and "# Differences left: " in text
+    assert "github.com/" in text or "as lightened_g2g" in text or "as compressed_comparative" in text
     assert words(name)["run_dir"] == f"runs/{name}"
 
 
@@ -64,6 +73,91 @@ def test_its_command_knows_all_its_flags(name):
     assert done.stderr.strip().endswith("Unknown command line flag 'no_such_flag'"), done.stderr
 
 
+def symmetric(image):
+    """[0, 1] to [-1, 1]."""
+    return 2 * image - 1
+
+
+def face_tv(images):
+    """The original's TVLoss, with its sums and counts, of (B, H, W, C)."""
+    batch, height, width, channels = images.shape
+    rows = np.square(images[:, 1:] - images[:, :-1]).sum() / (channels * (height - 1) * width)
+    columns = np.square(images[:, :, 1:] - images[:, :, :-1]).sum() / (channels * height * (width - 1))
+    return 2 * (rows + columns) / batch
+
+
+@pytest.mark.parametrize(
+    ("name", "flag", "ours", "theirs"),
+    [
+        ("fast_srgan", "pixel_weight", mse_loss, lambda hr, sr: np.mean((symmetric(hr) - symmetric(sr)) ** 2)),
+        ("fast_srgan_v2", "pixel_weight", mse_loss, lambda hr, sr: np.mean((symmetric(hr) - symmetric(sr)) ** 2)),
+        ("face_srgan", "pixel_weight", mse_loss, lambda hr, sr: np.mean((symmetric(hr) - symmetric(sr)) ** 2)),
+        (
+            "face_srgan",
+            "tv_weight",
+            lambda hr, sr: total_variation_loss(sr),
+            lambda hr, sr: 2e-8 * face_tv(symmetric(sr)),
+        ),
+        ("compressed_teacher", "pixel_weight", mae_loss, lambda hr, sr: 1e-2 * np.mean(np.abs(255 * hr - 255 * sr))),
+        ("esrgan", "pixel_weight", mae_loss, lambda hr, sr: 1e-2 * np.mean(np.abs(hr - sr))),
+        ("paired", "pixel_weight", mse_loss, lambda hr, sr: np.mean((hr - sr) ** 2)),
+    ],
+)
+def test_a_weight_is_the_originals_in_our_range(name, flag, ours, theirs):
+    """The weighted term of images in [0, 1] is the original's, in the range that its code has."""
+    hr, sr = np.random.default_rng(0).random((2, 3, 12, 10, 3), np.float32)
+    assert float(words(name)[flag]) * float(ours(hr, sr)) == pytest.approx(theirs(hr, sr), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("weight", "distance", "theirs"),
+    [
+        ("compressed_teacher", "l1", lambda difference: np.mean(np.abs(difference))),
+        ("face_srgan", "l2", lambda difference: 0.006 * np.mean(difference**2)),
+        ("adversarial", "l2", lambda difference: 0.05 * np.mean(difference**2)),  # of the compressed student
+        ("srgan", "l2", lambda difference: np.mean((difference / 12.75) ** 2)),
+    ],
+)
+def test_a_content_weight_is_the_originals_of_features_as_they_are(tmp_path, weight, distance, theirs):
+    if weight in METHODS:
+        value = METHODS[weight].published["content_weight"]
+    else:
+        value = float(words(weight).get("content_weight", 1))
+        assert words(weight).get("content_distance", "l2") == distance
+    arrays = {"block1_conv1__kernel": (3, 3, 3, 64), "block1_conv1__bias": (64,)}
+    rng = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "vgg.npz", **{name: rng.normal(0, 0.1, shape).astype("float32") for name, shape in arrays.items()}
+    )
+    loss = PerceptualLoss(layer="block1_conv1", distance=distance, vgg_weights=str(tmp_path / "vgg.npz"))
+    hr, sr = rng.random((2, 2, 8, 8, 3), np.float32)
+    features = [
+        np.asarray(loss.features(255 * image[..., ::-1] - np.float32([103.939, 116.779, 123.68]))) for image in (hr, sr)
+    ]
+    assert value * float(loss(hr, sr)) == pytest.approx(theirs(features[0] - features[1]), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        (
+            "compressed_teacher",
+            {"steps": 600_000, "batch_size": 32, "learning_rate": 2e-4, "adversarial_learning_rate": 5e-5},
+        ),
+        ("fast_srgan", {"steps": 120, "batch_size": 14, "label_smoothing": 0.1, "discriminator_learning_rate": 5e-4}),
+        (
+            "fast_srgan_v2",
+            {"steps": 1000, "patch_size": 384 / 4, "label_smoothing": 0, "discriminator_learning_rate": 5e-4},
+        ),
+        ("face_srgan", {"adversarial_weight": 1e-3, "batch_size": 16, "patch_size": 64}),
+        ("paired", {"real_label": 0.99}),
+        ("srgan", {"content_steps": 2500, "adversarial_weight": 1e-3}),
+    ],
+)
+def test_published_values(name, published):
+    assert {flag: float(words(name)[flag]) for flag in published} == published
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("recipes")
@@ -73,13 +167,14 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize("name", in_order())
 def test_twenty_steps(folder, name):
     short = [*SHORT, *FEW_BLOCKS.get(name, [])]
-    if "adversarial_steps" in words(name):
-        short.append("--adversarial_steps=20")
+    short += [f"--{flag}=20" for flag in ("adversarial_steps", "content_steps") if flag in words(name)]
     line = [sys.executable, str(ROOT / command(name)), f"--flagfile={RECIPES[name]}", *short]
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, f"{shlex.join(line)}\n{done.stderr}"
     run = folder / words(name)["run_dir"]
     role = "teacher" if command(name) == "train_teacher.py" else "student"
     assert (run / f"{role}.weights.h5").stat().st_size > 0
+    if name.startswith("lightened_g2g"):
+        assert json.loads((run / "report.json").read_text())["teacher"] == "runs/srgan/teacher.content.weights.h5"
     if words(name).get("interpolate_alpha"):
         assert (run / "teacher.alpha_0.8.weights.h5").stat().st_size > 0

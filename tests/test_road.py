@@ -29,7 +29,7 @@ def run(folder, *words):
 def road(tmp_path_factory):
     folder = tmp_path_factory.mktemp("road")
     small = ["--depth=1", "--width=8"]
-    run(folder, "train_teacher.py", "--steps=4", "--adversarial_steps=2", *small, *SHORT, *SAMPLE)
+    run(folder, "train_teacher.py", "--steps=4", "--content_steps=2", "--adversarial_steps=2", *small, *SHORT, *SAMPLE)
     run(folder, "distill.py", "--method", "g2g_al", "--steps=4", "--adversarial_steps=2", *SHORT, *SAMPLE)
     run(folder, "export_tflite.py")
     return folder
@@ -39,6 +39,7 @@ def test_what_the_runs_leave_behind(road):
     for name in (
         "teacher/teacher.weights.h5",
         "teacher/teacher.pixel.weights.h5",
+        "teacher/teacher.content.weights.h5",
         "teacher/teacher.adversarial.weights.h5",
         "teacher/last.weights.h5",
         "teacher/config.txt",
@@ -49,6 +50,7 @@ def test_what_the_runs_leave_behind(road):
         assert (road / "runs" / name).stat().st_size > 0, name
     report = json.loads((road / "runs/g2g_al/report.json").read_text())
     assert report["method"] == "g2g_al" and report["parameters"] == 88_752
+    assert report["teacher"] == "runs/teacher/teacher.content.weights.h5"
     assert [phase["phase"] for phase in report["phases"]] == ["transfer", "adversarial"]
     described = json.loads((road / "runs/g2g_al/student.json").read_text())
     assert described["proof"]["max_difference"] <= 1e-3

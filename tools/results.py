@@ -1,7 +1,7 @@
 """Tell what docs/results/ holds in README.md, weights/README.md, docs/distillation.md and a card for each network: python -m tools.results.
 
-`make results`, `make ledger` and `make ledger-perceptual` measure first. Only what stands between the markers of those files is replaced; the
-cards, weights/NAME.md, are written anew.
+`make results`, `make ledger`, `make ledger-perceptual` and `make ledger-published` measure first. Only what stands between the
+markers of those files is replaced; the cards, weights/NAME.md, are written anew.
 """
 
 import hashlib
@@ -18,7 +18,11 @@ from settings.fields import Command
 ROOT = weights.FOLDER.parent
 RESULTS = ROOT / "docs" / "results"
 REPORT = RESULTS / "report.json"
-LEDGERS = ("ledger", "ledger-perceptual")  # the targets of the Makefile, and the folders under RESULTS
+LEDGERS = (
+    "ledger",
+    "ledger-perceptual",
+    "ledger-published",
+)  # the targets of the Makefile, and the folders under RESULTS
 
 _PURPOSES = {
     False: "trained for fidelity: as close to the original as its size allows, a little soft",
@@ -45,7 +49,8 @@ def main(_: Command) -> None:
     for path in (ROOT / "README.md", weights.FOLDER / "README.md"):
         replace(path, "results", table)
     for target in LEDGERS:
-        replace(ROOT / "docs" / "distillation.md", target, (RESULTS / target / "ledger.md").read_text().strip())
+        if (ledger := RESULTS / target / "ledger.md").is_file():
+            replace(ROOT / "docs" / "distillation.md", target, ledger.read_text().strip())
     for name in weights.names():
         (weights.FOLDER / f"{name}.md").write_text(card(name, report))
 

@@ -13,8 +13,9 @@ from training.optimizers import Adam, apply_gradients
 class Adversary:
     """A discriminator, its optimizer and the pair of losses that it plays by.
 
-    discriminator: (B, H, W, 3) to logits. loss: a `losses.adversarial.AdversarialLoss`. label_smoothing: how far the targets 1 and 0 move towards
-    each other at most, at random; which way is a pure function of (seed, update), so that a resumed run draws the same. generator_updates: the
+    discriminator: (B, H, W, 3) to logits. loss: a `losses.adversarial.AdversarialLoss`. real_label: the target of originals. label_smoothing:
+    how far the two targets move towards each other at most, at random, a pure function of (seed, update), so that a resumed run draws the
+    same. generator_updates: the
     discriminator takes one update at every so many calls of `update`. shifted: it judges the pictures of a batch from different pixels on
     (`losses.perceptual.shift`), for one that takes any size.
 
@@ -27,6 +28,7 @@ class Adversary:
         discriminator: keras.Model,
         optimizer: Adam,
         loss: AdversarialLoss,
+        real_label: float = 1.0,
         label_smoothing: float = 0.0,
         generator_updates: int = 1,
         shifted: bool = False,
@@ -34,8 +36,10 @@ class Adversary:
     ) -> None:
         if label_smoothing and not loss.smoothable:
             raise UserError(f"--label_smoothing={label_smoothing}: only the losses bce and least_squares have labels")
+        if real_label != 1.0 and not loss.smoothable:
+            raise UserError(f"--real_label={real_label}: only the losses bce and least_squares have labels")
         self.discriminator, self.optimizer, self.loss = discriminator, optimizer, loss
-        self.label_smoothing, self.generator_updates = label_smoothing, generator_updates
+        self.real_label, self.label_smoothing, self.generator_updates = real_label, label_smoothing, generator_updates
         self.shifted, self.seed = shifted, seed
         self.state = {"discriminator": discriminator, "discriminator_optimizer": optimizer}
         if generator_updates > 1:
@@ -79,11 +83,13 @@ class Adversary:
 
     def _targets(self, *, real, fake):
         if not self.label_smoothing:
-            return {}
+            return {} if self.real_label == 1.0 else {"real_target": self.real_label}
         update = tf.cast(self.optimizer.iterations, tf.int64)
         noises = [
             tf.random.stateless_uniform(tf.shape(logits), seed=[self.seed + i, update])
             for i, logits in enumerate((real, fake))
         ]
-        targets = smoothed_targets(real_noise=noises[0], fake_noise=noises[1], strength=self.label_smoothing)
+        targets = smoothed_targets(
+            real_noise=noises[0], fake_noise=noises[1], strength=self.label_smoothing, real_label=self.real_label
+        )
         return dict(zip(("real_target", "fake_target"), targets, strict=True))

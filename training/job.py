@@ -47,8 +47,9 @@ class Job:
         steps: int,
         keep: str = "best",
         beside: dict[str, keras.Model] | None = None,
+        begins: str | None = None,
     ) -> Phase:
-        """A stretch of `steps` updates on the sum of `terms`; keep, beside: as in `Phase`.
+        """A stretch of `steps` updates on the sum of `terms`; keep, beside, begins: as in `Phase`.
 
         A phase with a discriminator has Adam at the rate of adversarial phases.
         """
@@ -56,7 +57,7 @@ class Job:
         optimizer = self.optimizer(steps, adversarial=bool(adversaries))
         step = Step(generator=self.model, optimizer=optimizer, terms=terms, teacher=self.teacher, role=self.role)
         optimizers = {self.role: optimizer, **{name: adversary.optimizer for name, adversary in adversaries.items()}}
-        return Phase(name, step, self.model, self.average, steps, keep, optimizers, beside or {})
+        return Phase(name, step, self.model, self.average, steps, keep, optimizers, beside or {}, begins)
 
     def optimizer(self, steps: int, *, adversarial: bool = False) -> Adam:
         """--optimizer with the schedule of the settings over `steps`. adversarial: Adam, at the rate of the adversarial phase."""
@@ -135,6 +136,7 @@ class Job:
             discriminator=discriminator,
             optimizer=optimizer,
             loss=ADVERSARIAL_LOSSES[losses.adversarial_loss],
+            real_label=losses.real_label,
             label_smoothing=losses.label_smoothing,
             generator_updates=losses.generator_updates,
             shifted=losses.shifted_features and not hasattr(discriminator, "input_size"),
@@ -171,6 +173,7 @@ def content_loss(losses: Losses, *, scale: int) -> ImageLoss:
             layer=losses.perceptual_layer,
             before_activation=losses.before_activation,
             shifted=losses.shifted_features,
+            distance=losses.content_distance,
             vgg_weights=losses.vgg_weights,
         )
     if not losses.grid_weight:
@@ -178,14 +181,19 @@ def content_loss(losses: Losses, *, scale: int) -> ImageLoss:
     return lambda hr, sr: base(hr, sr) + losses.grid_weight * grid_loss(hr, sr, scale=scale)
 
 
-def phases_without_teacher(job: Job) -> list[Phase]:
-    """The pixel phase and, with --adversarial_steps, the GAN phase of SRGAN and ESRGAN."""
+def phases_without_teacher(job: Job, *, content_steps: int = 0) -> list[Phase]:
+    """The pixel phase; with `content_steps` a side branch of it on the content term alone; with --adversarial_steps the GAN phase
+    of SRGAN and ESRGAN, which begins with the result of the pixel phase.
+    """
     losses = job.settings.losses
     phases = [job.phase("pixel", [pixel(1.0, job.pixel_loss)], steps=job.settings.training.steps)]
+    if content_steps:
+        terms = [content(losses.content_weight, job.content_loss)]
+        phases.append(job.phase("content", terms, steps=content_steps, keep="last", begins="pixel"))
     if steps := losses.adversarial_steps:
         adversary = job.new_adversary(steps)
         terms = [
-            content(1.0, job.content_loss),
+            content(losses.content_weight, job.content_loss),
             pixel(losses.pixel_weight, job.pixel_loss),
             adversarial(losses.adversarial_weight, adversary),
         ]

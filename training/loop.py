@@ -24,6 +24,8 @@ class Phase:
 
     model: the network it trains; average: a second one of the same form, for the moving average. keep: "best" keeps the weights with the best
     validation metric, "last" the last ones, for phases whose aim the metric does not measure (adversarial training lowers PSNR).
+    begins: for a side branch, the phase whose result it begins with. The phases after it begin where they would without it, and
+    its result is not that of the run.
     optimizers: {name: optimizer}, for the learning-rate curves. beside: {name: network} to save as <name>.weights.h5 whenever the weights are kept.
     """
 
@@ -35,6 +37,7 @@ class Phase:
     keep: str = "best"
     optimizers: dict = field(default_factory=dict)
     beside: dict = field(default_factory=dict)
+    begins: str | None = None
 
 
 @dataclass
@@ -54,29 +57,43 @@ class LoopOptions:
 
 
 def run_phases(phases, *, folder, batches, validator, save_weights, options):
-    """Train phase after phase in one run folder; each begins with the weights that the one before kept. Finished phases are passed over.
+    """Train phase after phase in one run folder; each begins with the weights that the one before kept (see `Phase.begins`), and
+    with the batches behind those of that one. Finished phases are passed over.
 
     batches: `f(start)` gives the run's batches (lr, hr) from number `start` on. validator: `metrics(model)` gives {name: number}, the first the one
     to rank by, higher is better; `pictures(model)` gives {name: (1, H, W, 3)}; `identity` says what it measures, in words: metrics compare only
     where it is the same. save_weights: `f(model, path, **facts)`.
     Returns a list with a summary dict per phase. Raises UserError for what the user can put right, SystemExit (143, 130) after SIGTERM or SIGINT.
     """
-    summaries, offset = [], 0
+    summaries, ends, before = [], {None: 0}, None  # ends: the number of the batch that a phase ends before
     with Interruption() as interruption:
         folder.begin()
         for i, phase in enumerate(phases):
-            begun_after = [later.name for later in phases[i + 1 :] if folder.begun(later.name)]
+            begun_after = [later.name for later in _standing_on(phases, i) if folder.begun(later.name)]
             summary = folder.finished(phase.name, steps=phase.steps, begun_after=begun_after)
+            source = phase.begins or before
             if not agree(summary is not None):
+                if source and not agree(folder.begun(phase.name)):  # begun, it has them in its checkpoints
+                    _take_over(phase.model, folder, source)
                 run = _PhaseRun(
-                    phase, offset=offset, folder=folder, validator=validator, save=save_weights, options=options
+                    phase, offset=ends[source], folder=folder, validator=validator, save=save_weights, options=options
                 )
                 summary = run.run(batches, interruption)
             summaries.append(summary)
-            if not agree(bool(begun_after)):  # a phase that has begun has them in its checkpoints
-                _take_over(phase.model, folder, phase.name)
-            offset += phase.steps
+            if is_chief() and not begun_after:
+                folder.sound_phase_weights(phase.name, result=phase.begins is None)
+            ends[phase.name] = ends[source] + phase.steps
+            before = before if phase.begins else phase.name
+        _take_over(phases[-1].model, folder, before)
     return summaries
+
+
+def _standing_on(phases, i):
+    """The phases that begin, directly or by way of others, with the result of phase i."""
+    phase = phases[i]
+    chain = [] if phase.begins else [later for later in phases[i + 1 :] if later.begins is None]
+    names = {phase.name, *(later.name for later in chain)}
+    return [later for later in phases[i + 1 :] if later in chain or later.begins in names]
 
 
 def _take_over(model, folder, name):
@@ -115,8 +132,9 @@ class _PhaseRun:
         start = self._restore()
         if start is not None:
             logging.info("%s: goes on from step %d of %d", self.phase.name, start, self.phase.steps)
+        logs = self.folder.logs / (self.phase.name if self.phase.begins else "")  # a side branch has curves of its own
         with Monitor(
-            self.folder.logs if is_chief() else None,
+            logs if is_chief() else None,
             phase=self.phase.name,
             start=start or 0,
             steps=self.phase.steps,
@@ -286,7 +304,8 @@ class _PhaseRun:
         if self.phase.keep == "last" or metrics[first] > float(self.best.numpy()):
             self.best.assign(metrics[first])
             self.kept = metrics
-            paths += [self.folder.phase_weights(self.phase.name), self.folder.weights]
+            paths.append(self.folder.phase_weights(self.phase.name))
+            paths += [] if self.phase.begins else [self.folder.weights]
             beside = {self.folder.beside_weights(name): network for name, network in self.phase.beside.items()}
         for path, network in {**dict.fromkeys(paths, self.mean.average), **beside}.items():
             try:

@@ -5,7 +5,7 @@ checkpoints/<phase>/step-…     all that exact resume needs; `step-….damaged`
 checkpoints/<phase>/done.json  summary of a finished phase, and the check sum of what it kept
 logs/                          TensorBoard
 <role>.weights.h5              the result so far: best (or last, where no metric ranks) averaged weights of the latest phase
-<role>.<phase>.weights.h5      the same for each phase of its own
+<role>.<phase>.weights.h5      the same for each phase of its own; teacher.content.weights.h5 is a side branch of the pixel phase
 discriminator.weights.h5       of a teacher with a GAN phase: its critic, for `transfer.adversarial`
 last.weights.h5                the averaged weights of the last validation
 report.json                    final metrics, time, command, data set, seed; `history` and `earlier` where the run went on later
@@ -293,14 +293,17 @@ class RunFolder:
             )
         return None
 
-    def sound_phase_weights(self, phase):
-        """The weight file of a finished phase. Raises UserError when it is gone or not what was written."""
+    def sound_phase_weights(self, phase, *, result=True):
+        """The weight file of a finished phase. Raises UserError when it is gone or not what was written.
+
+        result: put back the result of the run from it, where that is gone.
+        """
         path = self.phase_weights(phase)
         expected = read_json(self._done(phase), DONE)["weights_sha256"]
         if not path.is_file() or sha256(path) != expected:
             fault = "has changed since the phase wrote it" if path.is_file() else "is gone"
             raise UserError(f"{path}: {fault}; put the file back, or begin again with --new_run")
-        if not self.weights.exists():
+        if result and not self.weights.exists():
             copy = half_written(self.weights)
             try:
                 shutil.copyfile(path, copy)

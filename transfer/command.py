@@ -53,7 +53,7 @@ def distill(settings: Distill, method: Method) -> None:
 
 def _name_weights_without_term(settings: Distill, method: Method) -> None:
     for name in sorted(set(_OPTIONAL) & settings.given - set(method.published)):
-        value = getattr(settings.transfer, name)
+        value = settings.values()[name]
         logging.warning("--%s=%g: %s has no %s term; it has no effect", name, value, method.name, _OPTIONAL[name])
 
 

@@ -2,6 +2,8 @@
 
 C + 1e-3 K in the transfer; C + 1e-3 K + 1e-3 A after it, A before a new discriminator that tells originals from the student's images. With
 `--al=after` (the paper) the adversarial phase follows the transfer; with `--al=jointly` (its code) one phase has all three terms.
+The teacher is that of `transfer.g2g`: in the code (G2G+AL.py) `Train_only_gen` tunes the pixel-trained generator for 2,500 updates
+on content alone, and `Train_and_Distill_only_gen` then has the three terms at once.
 
 Source: as `transfer.g2g`.
 
@@ -24,7 +26,7 @@ def phases(job: TransferJob, *, keep: str = "best") -> list[Phase]:
     return [*transfer, job.phase("adversarial", terms, steps=steps, keep="last")]
 
 
-METHOD = Method("g2g_al", teacher="pixel", published=PUBLISHED, phases=phases)
+METHOD = Method("g2g_al", teacher="content", published=PUBLISHED, phases=phases)
 
 if __name__ == "__main__":
     run(METHOD)

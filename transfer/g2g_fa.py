@@ -21,7 +21,7 @@ def phases(job: TransferJob) -> list[Phase]:
     return [job.phase("transfer", [job.content(), job.imitation(), job.affinity()], steps=job.steps)]
 
 
-METHOD = Method("g2g_fa", teacher="pixel", published=PUBLISHED, phases=phases)
+METHOD = Method("g2g_fa", teacher="content", published=PUBLISHED, phases=phases)
 
 if __name__ == "__main__":
     run(METHOD)

@@ -34,7 +34,7 @@ class TransferJob(Job):
 
     def content(self) -> Term:
         """C, the distance to the original."""
-        return content(self.settings.transfer.content_weight, self.content_loss)
+        return content(self.settings.losses.content_weight, self.content_loss)
 
     def imitation(self) -> Term:
         """K, the distance to the teacher's image."""
@@ -62,7 +62,7 @@ class TransferJob(Job):
 class Method:
     """A transfer method.
 
-    teacher: the phase of the teacher's training whose end it learns from, "pixel" or "adversarial". published: the settings that its
+    teacher: the phase of the teacher's training whose end it learns from, "content", "pixel" or "adversarial". published: the settings that its
     source has. phases: what a job trains.
     """
 

@@ -35,6 +35,22 @@ def test_blur_is_a_gaussian_before_the_bicubic(photo, scale, sigma):
     np.testing.assert_allclose(degrade.lr(photo), expected, atol=1.01)
 
 
+def test_blur_lr_is_bicubic_and_then_a_gaussian_of_25_pixels_with_a_drawn_sigma(photo):
+    """Torchvision's GaussianBlur(25): its kernel, and borders mirrored about the last pixel, by explicit sums."""
+    degrade = Degradation("blur_lr", 4, seed=5)
+    assert str(degrade) == "MATLAB bicubic, then Gaussian blur 0.1 to 2 px x4, seed 5"
+    small = np.pad(downscale(photo, 4).astype(np.float64), ((12, 12), (12, 12), (0, 0)), mode="reflect")
+    sigmas = []
+    for index in range(4):
+        sigmas.append(sigma := np.random.default_rng([5, index, 0]).uniform(0.1, 2.0))
+        kernel = np.exp(-0.5 * (np.arange(-12, 13) / sigma) ** 2)
+        kernel /= kernel.sum()
+        rows = sum(weight * small[y : y + 128] for y, weight in enumerate(kernel))
+        expected = sum(weight * rows[:, x : x + 128] for x, weight in enumerate(kernel))
+        np.testing.assert_allclose(degrade.lr(photo, index=(index, 0)), expected, atol=0.51)
+    assert max(sigmas) - min(sigmas) > 0.3
+
+
 def test_real_cuts_training_pictures_into_tiles_that_differ_in_their_degradation(photo):
     hr = np.tile(photo, (2, 2, 1))[:1000, :900]  # LR 250x225: 2 by 2 tiles
     pairs = list(Degradation("real", 4, seed=3).pairs("a", hr, index=7, split="train"))
@@ -86,9 +102,9 @@ def test_a_damaged_file_does_not_change_the_others(photos, tmp_path):
 
 @pytest.mark.parametrize("make", [lambda photos, **how: folder(photos, **how), lambda photos, **how: sample(**how)])
 def test_each_degradation_has_a_store_of_its_own(photos, make):
-    ways = [("bicubic", 0), ("blur", 0), ("real", 0), ("real", 1)]
+    ways = [("bicubic", 0), ("blur", 0), ("blur_lr", 0), ("blur_lr", 1), ("real", 0), ("real", 1)]
     sources = [make(photos, split="train", degradation=name, degradation_seed=seed) for name, seed in ways]
-    assert len({source.key for source in sources}) == 4
+    assert len({source.key for source in sources}) == 6
     assert [source.degradation for source in sources] == [str(Degradation(name, 4, seed)) for name, seed in ways]
     assert make(photos, split="train", degradation="blur", degradation_seed=9).key == sources[1].key
 
@@ -102,5 +118,5 @@ def test_batches_come_from_a_store_of_tiles(photos, tmp_path):
 
 
 def test_another_name_is_refused():
-    with pytest.raises(UserError, match="--degradation=bicuibc: expected bicubic, blur, real"):
+    with pytest.raises(UserError, match="--degradation=bicuibc: expected bicubic, blur, real, blur_lr"):
         Degradation("bicuibc", 4)

@@ -11,9 +11,11 @@ import pytest
 from PIL import Image
 
 from data.bicubic import downscale
+from data.choice import open_source
 from data.div2k import div2k
 from data.store import open_store
 from errors import UserError
+from settings.training import DIV2K_TRACKS, Pictures
 
 
 def png(pixels):
@@ -22,8 +24,11 @@ def png(pixels):
     return file.getvalue()
 
 
-def write_archives(folder, *, scale, lr_folder, shapes):
-    """Write the zip files; return TFDS' URLs for them and the (hr, lr) pairs, of which the last validates."""
+def write_archives(folder, *, members, shapes):
+    """Write the zip files; return TFDS' URLs for them and the (hr, lr) pairs, of which the last validates.
+
+    members: `f(part, number)`, the path of an LR picture in its archive.
+    """
     rng = np.random.default_rng(3)
     files = {"train_hr": {}, "valid_hr": {}, "train_lr": {}, "valid_lr": {}}
     pictures = []
@@ -32,28 +37,34 @@ def write_archives(folder, *, scale, lr_folder, shapes):
         hr = rng.integers(0, 256, (*hr_shape, 3), dtype=np.uint8)
         lr = rng.integers(0, 256, (*lr_shape, 3), dtype=np.uint8)  # no downscale of hr: reading must not recompute it
         files[f"{part}_hr"][f"DIV2K_{part}_HR/{number:04d}.png"] = png(hr)
-        files[f"{part}_lr"][f"DIV2K_{part}_{lr_folder}/X{scale}/{number:04d}x{scale}.png"] = png(lr)
+        files[f"{part}_lr"][members(part, number)] = png(lr)
         pictures.append((hr, lr))
     urls = {}
-    for name, members in files.items():
+    for name, contents in files.items():
         with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
-            for member, content in members.items():
+            for member, content in contents.items():
                 archive.writestr(member, content)
         urls[f"{name}_url"] = str(folder / f"{name}.zip")
     return urls, pictures
 
 
-def prepare(tmp_path, monkeypatch, *, scale, lr_folder, shapes):
-    """Let the real builder download (copy) and prepare the tiny archives; returns (data_dir, pictures)."""
+def prepare(tmp_path, monkeypatch, *, scale, lr_folder, shapes, track=None, suffix="", flat=False):
+    """Let the real builder download (copy) and prepare the tiny archives; returns (data_dir, pictures).
+
+    suffix: of a picture's number and scale in its name. flat: no folder X4 in the archive, as the realistic tracks have it.
+    """
     import tensorflow_datasets as tfds
 
-    urls, pictures = write_archives(tmp_path, scale=scale, lr_folder=lr_folder, shapes=shapes)
-    data_dir = tmp_path / "datasets"
-    builder = tfds.builder(f"div2k/bicubic_x{scale}", data_dir=str(data_dir))
+    def member(part, number):
+        return f"DIV2K_{part}_{lr_folder}/{'' if flat else f'X{scale}/'}{number:04d}x{scale}{suffix}.png"
+
+    urls, pictures = write_archives(tmp_path, members=member, shapes=shapes)
+    data_dir, track = tmp_path / "datasets", track or f"bicubic_x{scale}"
+    builder = tfds.builder(f"div2k/{track}", data_dir=str(data_dir))
     with monkeypatch.context() as patch:
         patch.setattr(builder.builder_config, "download_urls", urls)
         builder.download_and_prepare()
-    assert (data_dir / "div2k" / f"bicubic_x{scale}" / "2.0.0").is_dir()
+    assert (data_dir / "div2k" / track / "2.0.0").is_dir()
     return data_dir, pictures
 
 
@@ -76,6 +87,49 @@ def test_prepared_pictures_are_read_as_they_are(tmp_path, monkeypatch, no_networ
 
     store = open_store(train, cache_dir=tmp_path / "cache")
     assert by_content((store.hr(i), store.lr(i)) for i in range(len(store))) == by_content(pictures[:3])
+
+
+@pytest.mark.parametrize(
+    ("track", "how"),
+    [
+        ("unknown_x4", {"lr_folder": "LR_unknown"}),
+        ("realistic_mild_x4", {"lr_folder": "LR_mild", "suffix": "m", "flat": True}),
+        ("realistic_wild_x4", {"lr_folder": "LR_wild", "suffix": "w3", "flat": True}),
+    ],
+)
+def test_other_tracks(tmp_path, monkeypatch, no_network, track, how):
+    """Named as --div2k names them, by way of the settings."""
+    shapes = [((48, 64), (12, 16)), ((32, 40), (8, 10)), ((40, 40), (10, 10))]
+    data_dir, pictures = prepare(tmp_path, monkeypatch, scale=4, shapes=shapes, track=track, **how)
+    source = open_source(Pictures(div2k=track, data_dir=str(data_dir)), "train")
+    assert source.degradation == f"official {track.replace('_', ' ')}"
+    assert by_content((hr, lr) for _, hr, lr in source.pairs()) == by_content(pictures[:2])
+
+
+def test_the_tracks_are_those_of_tensorflow_datasets():
+    import tensorflow_datasets as tfds
+
+    assert set(tfds.builder_cls("div2k").builder_configs) == set(DIV2K_TRACKS)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            {"div2k": "unknown_x2"},
+            "--div2k=unknown_x2: its pictures are not for --scale=4; .*: bicubic_x4, unknown_x4, real",
+        ),
+        ({"div2k": "unknown_x2", "scale": 5}, "--div2k=unknown_x2: its pictures are not for --scale=5; .*: none"),
+        (
+            {"div2k": "bicubic_x4", "degradation": "blur"},
+            "--div2k=bicubic_x4 --degradation=blur: both say how LR is made",
+        ),
+        ({"div2k": "bicubic_x4", "dataset": "sample"}, "--div2k=bicubic_x4: only --dataset=div2k reads it"),
+    ],
+)
+def test_what_does_not_go_with_a_track(values, said):
+    with pytest.raises(UserError, match=said):
+        open_source(Pictures(**values), "train")
 
 
 def test_pairs_are_cropped_to_what_they_share(tmp_path, monkeypatch, no_network, warnings_of_absl):

@@ -144,6 +144,7 @@ SMALL = {
     "compressed_rrdb_small": {"depth": 1, "width": 8},
     "fast_srgan": {"depth": 2, "width": 8},
     "fast_srgan_6x32": {"depth": 2, "width": 8},
+    "fast_srgan_6x32_bilinear": {"depth": 2, "width": 8},
 }
 
 

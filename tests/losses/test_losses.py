@@ -14,6 +14,8 @@ from losses.adversarial import (
     hinge_generator_loss,
     least_squares_discriminator_loss,
     least_squares_generator_loss,
+    linear_discriminator_loss,
+    linear_generator_loss,
     relativistic_discriminator_loss,
     relativistic_generator_loss,
     smoothed_targets,
@@ -97,6 +99,13 @@ def test_least_squares_by_hand():
     assert float(least_squares_generator_loss(real=None, fake=fake)) == pytest.approx((4 + 0.25) / 2 / 2)
 
 
+def test_linear_by_hand():
+    real, fake = tensor(REAL), tensor(FAKE)
+    of_real, of_fake = (sum(map(sigmoid, logits)) / 2 for logits in (REAL, FAKE))
+    assert float(linear_discriminator_loss(real=real, fake=fake)) == pytest.approx(1 - of_real + of_fake, rel=1e-5)
+    assert float(linear_generator_loss(real=None, fake=fake)) == pytest.approx(1 - of_fake, rel=1e-5)
+
+
 def test_smoothed_labels_by_hand():
     real_target, fake_target = smoothed_targets(real_noise=tensor([0.0, 0.5]), fake_noise=tensor([1.0, 0.25]))
     np.testing.assert_allclose(real_target, [1.0, 0.95], rtol=1e-6)
@@ -150,15 +159,17 @@ def features_by_numpy(path, image):
     return out
 
 
+@pytest.mark.parametrize(("distance", "power"), [("l2", 2), ("l1", 1)])
 @pytest.mark.parametrize("before_activation", [False, True])
-def test_perceptual_loss_against_numpy(vgg_file, before_activation):
+def test_perceptual_loss_against_numpy(vgg_file, before_activation, distance, power):
     rng = np.random.default_rng(1)
     hr, sr = rng.random((2, 6, 5, 3))
-    loss = PerceptualLoss(layer="block1_conv1", vgg_weights=vgg_file, before_activation=before_activation)
+    options = {"before_activation": before_activation, "distance": distance}
+    loss = PerceptualLoss(layer="block1_conv1", vgg_weights=vgg_file, **options)
     features = [features_by_numpy(vgg_file, image) / 12.75 for image in (hr, sr)]
     if not before_activation:
         features = [np.maximum(f, 0) for f in features]
-    expected = np.mean((features[0] - features[1]) ** 2)
+    expected = np.mean(np.abs(features[0] - features[1]) ** power)
     assert float(loss(tensor(hr[None]), tensor(sr[None]))) == pytest.approx(expected, rel=1e-4)
 
 

@@ -11,7 +11,11 @@ import pytest
 from tools.ledger import Experiment, commands
 
 ROOT = Path(__file__).parent.parent.parent
-FIDELITY, PERCEPTUAL = Experiment(hr_dir="P", valid_dir="O"), Experiment(hr_dir="P", valid_dir="O", perceptual=True)
+FIDELITY, PERCEPTUAL = (
+    Experiment(hr_dir="P", valid_dir="O"),
+    Experiment(hr_dir="P", valid_dir="O", perceptual=True),
+)
+PUBLISHED = Experiment(hr_dir="P", valid_dir="O", published=True, updates=100, seeds=("0", "3"))
 # What `make ledger` and `make ledger-perceptual` ran when docs/results was measured; seed 2 of the first.
 RAN = """
 train_student.py --flagfile=tools/ledger.txt --hr_dir=P --valid_dir=O --seed=2 --run_dir=runs/ledger/alone_2
@@ -47,6 +51,22 @@ def test_the_trainings_are_those_that_were_measured():
     ]
 
 
+def test_the_studys_methods_have_one_teacher_one_start_and_as_many_updates():
+    first, *trainings, compared = commands(PUBLISHED)
+    assert first[0] == "train_teacher.py" and "--run_dir=runs/ledger/published/teacher" in first
+    assert {"--content_steps=2500", "--adversarial_steps=100", "--teacher=edsr_8x64"} <= set(first)
+    methods = ("alone", "g2g", "g2g_al", "gan2g", "gan2g_al", "gan2gan")
+    runs = [f"runs/ledger/published/{name}_{seed}" for seed in (0, 3) for name in methods]
+    assert [words[-1] for words in trainings] == [f"--run_dir={run}" for run in runs]
+    assert compared[:2] == ["evaluate.py", "--ledger"] and set(compared[2:14]) == set(runs)
+    for words in trainings:
+        assert {"--student=srresnet_8x32", "--init=shipped", "--content_weight=1"} <= set(words)
+        if words[0] == "distill.py":
+            assert {"--teacher=runs/ledger/published/teacher", "--al=jointly", "--steps=100"} <= set(words)
+        else:
+            assert {"--steps=1", "--adversarial_steps=99"} <= set(words)
+
+
 def test_the_comparison_takes_all_runs():
     *trainings, compared = commands(FIDELITY)
     runs = {word.removeprefix("--run_dir=") for words in trainings for word in words if word.startswith("--run_dir")}
@@ -56,7 +76,9 @@ def test_the_comparison_takes_all_runs():
     assert "--output=R/ledger-perceptual" in compared and "--benchmarks=Set5,Set14" in compared
 
 
-@pytest.mark.parametrize("words", [*commands(FIDELITY)[8:], *commands(PERCEPTUAL)], ids=lambda words: words[-1])
+@pytest.mark.parametrize(
+    "words", [*commands(FIDELITY)[8:], *commands(PERCEPTUAL), *commands(PUBLISHED)[:3]], ids=lambda words: words[-1]
+)
 def test_each_command_knows_its_flags(words):
     """With one flag too many it stops before it imports TensorFlow, and names that one alone."""
     done = subprocess.run(

@@ -66,6 +66,20 @@ def test_labels_can_be_smoothed_only_where_there_are_labels():
         new_adversary(loss="hinge", label_smoothing=0.1)
 
 
+def test_a_fixed_label_of_originals():
+    adversary = new_adversary(real_label=0.99)
+    twin, images = models.clone(adversary.discriminator), pictures()
+    real, fake = (np.array(twin(images[name], training=True), np.float64) for name in ("real", "fake"))
+    positive, negative = (1 / (1 + np.exp(-logits)) for logits in (real, fake))
+    expected = -np.mean(0.99 * np.log(positive) + 0.01 * np.log(1 - positive)) - np.mean(np.log(1 - negative))
+    assert float(adversary.update(**images)) == pytest.approx(expected, rel=1e-4)
+    logits = {name: tf.zeros((2, 40, 40, 1)) for name in ("real", "fake")}
+    smoothed = new_adversary(real_label=0.9, label_smoothing=0.1)._targets(**logits)["real_target"]
+    assert 0.8 <= np.min(smoothed) < 0.81 and 0.89 < np.max(smoothed) <= 0.9 + 1e-6
+    with pytest.raises(UserError, match="--real_label=0.99: only the losses bce and least_squares have labels"):
+        new_adversary(loss="relativistic", real_label=0.99)
+
+
 @pytest.mark.parametrize("loss", ADVERSARIAL_LOSSES)
 @pytest.mark.parametrize("name", ["patch", "unet"])
 def test_maps_of_logits_learn_to_tell_apart(name, loss):

@@ -6,7 +6,7 @@ import pytest
 import models
 from errors import UserError
 from settings.training import Losses, TrainStudent
-from training.job import Job, content_loss, new_generator
+from training.job import Job, content_loss, new_generator, phases_without_teacher
 
 
 def job(**values):
@@ -32,6 +32,26 @@ def test_the_grid_adds_to_the_content_term():
 def test_schedules_that_cannot_be_are_refused(values, said):
     with pytest.raises(UserError, match=said):
         job(**values).optimizer(10)
+
+
+def test_the_phases_of_a_teacher():
+    """Content, on its term alone, leaves the GAN phase out of account, and that has the weights of the settings."""
+    weights = {"content_weight": 0.5, "pixel_weight": 4.0, "adversarial_weight": 1e-3, "tv_weight": 8e-8}
+    job_of = job(content_loss="pixel", discriminator="patch", patch_size=8, steps=6, adversarial_steps=3, **weights)
+    pixel, content, gan = phases_without_teacher(job_of, content_steps=4)
+    assert [(phase.name, phase.steps, phase.keep, phase.begins) for phase in (pixel, content, gan)] == [
+        ("pixel", 6, "best", None),
+        ("content", 4, "last", "pixel"),
+        ("adversarial", 3, "last", None),
+    ]
+    assert [term.name for term in content.step.terms] == ["content"]
+    assert {term.name: term.weight for term in gan.step.terms} == {
+        "content": 0.5,
+        "pixel": 4.0,
+        "adversarial": 1e-3,
+        "total_variation": 8e-8,
+    }
+    assert [phase.name for phase in phases_without_teacher(job_of)] == ["pixel", "adversarial"]
 
 
 SIZES = {"width": 8, "scale": 2, "tail": "luma"}

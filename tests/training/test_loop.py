@@ -43,8 +43,10 @@ class Darkness:
         return {"grey": model(np.full((1, 4, 4, 3), 0.5, np.float32), training=False)}
 
 
-def train(path, *, steps=(8,), stop=None, learning_rate=1e-2, keep="best", validator=None):
-    """Train phases of that many steps; `stop` ends the batches of a run early, as a kill would."""
+def train(path, *, steps=(8,), stop=None, learning_rate=1e-2, keep="best", validator=None, branch=None):
+    """Train phases of that many steps; `stop` ends the batches of a run early, as a kill would. branch: the number of a phase
+    that is a side branch of the first.
+    """
     tf.keras.utils.set_random_seed(3)
     model = models.build_generator("compact_xs", depth=1, width=4)
     average = models.clone(model)
@@ -52,7 +54,8 @@ def train(path, *, steps=(8,), stop=None, learning_rate=1e-2, keep="best", valid
     for i, count in enumerate(steps):
         optimizer = make_optimizer(model, schedule=make_schedule("cosine", learning_rate=learning_rate, steps=count))
         step = Step(generator=model, optimizer=optimizer, terms=[pixel(1.0, mae_loss)])
-        phases.append(Phase(f"phase_{i}", step, model, average, count, keep, {"generator": optimizer}))
+        begins = "phase_0" if i == branch else None
+        phases.append(Phase(f"phase_{i}", step, model, average, count, keep, {"generator": optimizer}, begins=begins))
     folder = RunFolder(path, role="student")
     limited = batches if stop is None else lambda start: batches(start).take(stop - start)
     options = LoopOptions(checkpoint_every=3, validate_every=4, log_every=2, average_decay=0.9)
@@ -90,6 +93,41 @@ def test_resume_in_a_second_phase(tmp_path):
     for a, b in zip(weights(whole.weights), weights(resumed.weights), strict=True):
         np.testing.assert_array_equal(a, b)
     assert [summary["phase"] for summary in summaries] == ["phase_0", "phase_1"]
+
+
+def same(one, other):
+    """Whether two weight files hold the same bits."""
+    return all(np.array_equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
+
+
+@pytest.mark.slow
+def test_a_side_branch_leaves_the_run_as_it_is(tmp_path):
+    """Phase, branch, phase: the last one and the result are those of a run without the branch, which has batches and start of
+    the phase after the first. So they are where the branch comes later, to a run that is finished.
+    """
+    plain, _ = train(tmp_path / "plain", steps=(4, 8), keep="last")
+    branched, summaries = train(tmp_path / "branched", steps=(4, 8, 8), branch=1, keep="last")
+    assert [summary["phase"] for summary in summaries] == ["phase_0", "phase_1", "phase_2"]
+    one, two = (branched.phase_weights(name) for name in ("phase_1", "phase_2"))
+    assert same(two, plain.phase_weights("phase_1")) and same(branched.weights, plain.weights)
+    assert same(one, two) and not same(one, branched.phase_weights("phase_0"))
+    assert any((branched.logs / "phase_1").glob("events*"))
+    later, _ = train(tmp_path / "plain", steps=(4, 8, 8), branch=2, keep="last")
+    assert same(later.phase_weights("phase_2"), one) and same(later.weights, branched.weights)
+    train(tmp_path / "plain", steps=(4, 9, 8), branch=2, keep="last")  # nothing stands on phase_1
+
+
+@pytest.mark.slow
+def test_a_killed_side_branch_goes_on(tmp_path):
+    whole, _ = train(tmp_path / "whole", steps=(4, 8, 4), branch=1)
+    with pytest.raises(StopIteration):
+        train(tmp_path / "stopped", steps=(4, 8, 4), branch=1, stop=9)
+    resumed, _ = train(tmp_path / "stopped", steps=(4, 8, 4), branch=1)
+    for name in ("phase_1", "phase_2"):
+        assert same(whole.phase_weights(name), resumed.phase_weights(name))
+    resumed.weights.unlink()
+    train(tmp_path / "stopped", steps=(4, 8, 4), branch=1)
+    assert same(resumed.weights, whole.weights)  # put back from the last phase, not from the branch
 
 
 def test_a_finished_run_changes_nothing(tmp_path):

@@ -141,9 +141,9 @@ def test_a_gan_trained_teacher_is_followed_to_the_end(job, keep, names):
 
 def test_which_teacher_each_method_learns_from():
     assert {name: method.teacher for name, method in METHODS.items()} == {
-        "g2g": "pixel",
-        "g2g_al": "pixel",
-        "g2g_fa": "pixel",
+        "g2g": "content",
+        "g2g_al": "content",
+        "g2g_fa": "content",
         "gan2g": "adversarial",
         "gan2g_al": "adversarial",
         "gan2gan": "adversarial",
