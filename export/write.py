@@ -151,6 +151,7 @@ def _describe(model, *, height, width, quantize, **facts):
         "parameters": model.count_params(),
         "scale": model.scale,
         "receptive_field": model.receptive_field,
+        **({"alignment": model.alignment} if getattr(model, "alignment", 1) > 1 else {}),
         "quantize": quantize,
         "input": {"shape": [1, height, width, 3], "dtype": dtype, "values": f"RGB in {values}"},
         "output": {"shape": [1, *sizes, 3], "dtype": dtype, "values": f"RGB in {values}, clipped"},

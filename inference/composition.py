@@ -24,7 +24,7 @@ class SelfEnsemble:
                 "turned picture has another form; use a network of dynamic or square size"
             )
         self._engine, self.scale, self.fixed_size = engine, engine.scale, engine.fixed_size
-        self.receptive_field = engine.receptive_field
+        self.receptive_field, self.alignment = engine.receptive_field, getattr(engine, "alignment", 1)
         # the sum, and one result more than the engine alone
         self.bytes_per_pixel = getattr(engine, "bytes_per_pixel", 1024) + 24 * engine.scale**2
 
@@ -46,6 +46,7 @@ class PreservedColour:
     def __init__(self, engine):
         self._engine, self.scale, self.fixed_size = engine, engine.scale, engine.fixed_size
         self.receptive_field = engine.receptive_field + _RADIUS + 1
+        self.alignment = getattr(engine, "alignment", 1)
         self.bytes_per_pixel = getattr(engine, "bytes_per_pixel", 1024) + 48 * engine.scale**2
 
     def __call__(self, lr):

@@ -7,6 +7,7 @@ clipped to [0, 1], with the attributes
     receptive_field   int, how many LR pixels to each side an output pixel can depend on: the halo of exact tiling
     fixed_size        None where any h, w will do, else the one (h, w) that the engine accepts
     bytes_per_pixel   (not of all) about how much memory a run takes for each LR pixel
+    alignment         (not of all) windows of a tiled image begin at multiples of so many LR pixels; 1 where it is not there
     takes_uint8       (not of all) whether lr may also be uint8 in [0, 255], and sr is then the same: what an 8-bit
                       network computes with, spared the way over floats
 
@@ -47,6 +48,7 @@ class KerasEngine:
         self.model = model
         self.scale = int(model.scale)
         self.receptive_field = int(model.receptive_field)
+        self.alignment = int(getattr(model, "alignment", 1))
         self.fixed_size = None
 
         # One signature for every size: without it tf.function would trace the network anew for each shape of picture.
@@ -116,6 +118,7 @@ class TFLiteEngine:
         self.scale = self._find_scale()
         if not self.takes_uint8 and "receptive_field" not in self.sidecar:
             self.values = self._find_values(model_range)
+        self.alignment = self.sidecar.get("alignment", 1)
 
     @cached_property
     def receptive_field(self):
@@ -284,6 +287,9 @@ def _read_sidecar(path):
     receptive_field = sidecar.get("receptive_field", 0)
     if not isinstance(receptive_field, int) or receptive_field < 0:
         raise UserError(f"{path}: receptive_field {receptive_field!r} is not a number of pixels")
+    alignment = sidecar.get("alignment", 1)
+    if not isinstance(alignment, int) or alignment < 1:
+        raise UserError(f"{path}: alignment {alignment!r} is not a number of pixels")
     return sidecar
 
 

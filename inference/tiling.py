@@ -5,6 +5,10 @@ a window's border does not see that padding; so every window carries a *halo* of
 that is thrown away after upscaling. Where a window's border is the picture's own border nothing is added and
 nothing thrown away: the network pads there exactly as it would for the whole picture.
 
+A network that brings blocks of pixels into channels first (RRDB with pixel-unshuffle) sees another image where it begins at another
+pixel of a block. Its windows begin at multiples of `engine.alignment`; the last one may reach beyond the image by less than that, and is continued
+by reflection as the network continues the whole image.
+
 Windows are all of one size: those at the borders are moved inwards, not made smaller. TFLite allocates anew for
 each shape, so a picture costs one allocation; and a network exported with a fixed size can be used on any picture
 at least that large.
@@ -44,16 +48,17 @@ def iter_windows(engine, lr, *, tile=None):
 
     Raises UserError when tile < 1, and when a fixed size leaves nothing between two halos.
     """
-    scale, halo = engine.scale, engine.receptive_field
+    scale, alignment = engine.scale, getattr(engine, "alignment", 1)
+    halo = _up(engine.receptive_field, alignment)
     height, width = lr.shape[:2]
     if engine.fixed_size is None:
         tile_rows, tile_columns = tile if isinstance(tile, tuple) else (tile, tile)
-        window_height, rows = plan_axis(height, halo=halo, tile=tile_rows)
-        window_width, columns = plan_axis(width, halo=halo, tile=tile_columns)
+        window_height, rows = plan_axis(height, halo=halo, tile=tile_rows, alignment=alignment)
+        window_width, columns = plan_axis(width, halo=halo, tile=tile_columns, alignment=alignment)
     else:
         window_height, window_width = engine.fixed_size
-        rows = plan_fixed_axis(height, halo=halo, window=window_height)
-        columns = plan_fixed_axis(width, halo=halo, window=window_width)
+        rows = plan_fixed_axis(height, halo=halo, window=window_height, alignment=alignment)
+        columns = plan_fixed_axis(width, halo=halo, window=window_width, alignment=alignment)
     as_it_is = lr.dtype == np.uint8 and getattr(engine, "takes_uint8", False)
     for row in rows:
         for column in columns:
@@ -94,8 +99,8 @@ def upscale_tiled(engine, lr, *, tile=None):
     return sr
 
 
-def plan_axis(length, *, halo, tile):
-    """Windows of one size that cover `length` pixels, each adding about `tile` of them.
+def plan_axis(length, *, halo, tile, alignment=1):
+    """Windows of one size that cover `length` pixels, each adding about `tile` of them. halo: a multiple of `alignment`.
 
     Returns (window, list of Span). Their number is the smallest that `tile` allows, and the window then the smallest
     for that number: no window is much smaller in use than its neighbours.
@@ -106,29 +111,33 @@ def plan_axis(length, *, halo, tile):
         return length, [Span(0, 0, length)]
     inner = length - 2 * halo  # the outermost windows also own the halo at the picture's border, where none is needed
     count = math.ceil(inner / tile)
-    step = math.ceil(inner / count)
-    return step + 2 * halo, _place(length, window=step + 2 * halo, halo=halo)
+    step = _up(math.ceil(inner / count), alignment)
+    return step + 2 * halo, _place(length, window=step + 2 * halo, halo=halo, alignment=alignment)
 
 
-def plan_fixed_axis(length, *, halo, window):
+def plan_fixed_axis(length, *, halo, window, alignment=1):
     """Cover `length` by spans of exactly `window` pixels; by a single one where the picture is smaller."""
     if length <= window:
         return [Span(0, 0, length)]
-    if window <= 2 * halo:
+    if window - window % alignment <= 2 * halo:
         raise UserError(
             f"the network's fixed size of {window} pixels leaves nothing between two halos of {halo}, so it cannot be "
             f"tiled; use pictures of at most {window} pixels or a network of dynamic size"
         )
-    return _place(length, window=window, halo=halo)
+    return _place(length, window=window, halo=halo, alignment=alignment)
 
 
-def _place(length, *, window, halo):
+def _place(length, *, window, halo, alignment):
     """Windows from left to right at equal steps, the last one moved back to end with the picture."""
-    step = window - 2 * halo
+    step = window - window % alignment - 2 * halo
     count = math.ceil((length - 2 * halo) / step)
-    starts = [min(index * step, length - window) for index in range(count)]
+    starts = [min(index * step, _up(max(0, length - window), alignment)) for index in range(count)]
     firsts = [0] + [start + halo for start in starts[1:]]
     return [Span(*span) for span in zip(starts, firsts, firsts[1:] + [length], strict=True)]
+
+
+def _up(length, multiple):
+    return -(-length // multiple) * multiple
 
 
 def _place_of(span, scale):

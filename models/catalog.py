@@ -16,8 +16,11 @@ from models.compressed_rrdb import CompressedRRDB
 from models.discriminators import PatchDiscriminator, SRGANDiscriminator, UNetDiscriminator
 from models.edsr import EDSR
 from models.fast_srgan import FastSRGAN
+from models.msrresnet import MSRResNet
 from models.rrdb import RRDB
+from models.span import SPAN
 from models.srresnet import SRResNet
+from models.srvgg import SRVGG
 
 # name: (class, arguments)
 GENERATORS = {
@@ -40,6 +43,7 @@ GENERATORS = {
         FastSRGAN,
         {"depth": 6, "width": 32, "kernel_size": 3, "head_norm": True, "anchor": True, "upsampling": "bilinear"},
     ),
+    "srvgg": (SRVGG, {}),
 }
 DISCRIMINATORS = {
     "srgan": (SRGANDiscriminator, {}),
@@ -47,7 +51,11 @@ DISCRIMINATORS = {
     "patch": (PatchDiscriminator, {}),
     "unet": (UNetDiscriminator, {}),
 }
-CLASSES = {cls.__name__: cls for cls, _ in (*GENERATORS.values(), *DISCRIMINATORS.values())}
+# Networks that come from import_weights.py alone: no size of theirs has a name to train by.
+IMPORTED = (MSRResNet, SPAN)
+CLASSES = {
+    cls.__name__: cls for cls in (*(cls for cls, _ in (*GENERATORS.values(), *DISCRIMINATORS.values())), *IMPORTED)
+}
 
 
 def build_generator(name: str, **overrides: Any) -> keras.Model:

@@ -3,15 +3,30 @@
 Source: Lim et al., "Enhanced Deep Residual Networks for Single Image Super-Resolution", arXiv:1707.02921, section 3.1 for the block. Two things
 differ from the paper: one sub-pixel step reaches the full scale, as in Shi et al., arXiv:1609.05158, where EDSR convolves at each
 doubling; and the input is added before it, as in the compact student. 8 blocks of 64 filters have 657,264 parameters.
+
+upsampling="doublings" is the paper's form, for networks that others have trained; 16 blocks of 64 filters (the "baseline") have 1,517,571.
 """
 
 from typing import Any
 
 import keras
 from keras import KerasTensor as Tensor
-from keras import layers
+from keras import layers, ops
 
-from models.upsampling import OneBiasPerColour, SubPixelInitializer, onto_anchor, small_start
+from models.upsampling import (
+    MEANS,
+    OneBiasPerColour,
+    PixelShuffle,
+    SubPixelInitializer,
+    centred,
+    onto_anchor,
+    rounded_reach,
+    shuffle_factors,
+    shuffle_reach,
+    small_start,
+)
+
+UPSAMPLINGS = ("direct", "doublings")
 
 
 class PlainResidualBlock(layers.Layer):
@@ -37,15 +52,36 @@ class PlainResidualBlock(layers.Layer):
 class EDSR(keras.Model):
     """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and not clipped.
 
-    depth, width: residual blocks of the trunk and their filters. scale: any integer from 1.
+    depth, width: residual blocks of the trunk and their filters. scale: any integer from 1; with "doublings" 2, 3, 4 or 8.
+    upsampling: "direct", or "doublings" as published. mean: what is taken from the input, see `models.upsampling.MEANS`.
+    Raises ValueError for others.
     """
 
-    def __init__(self, *, depth: int = 8, width: int = 64, scale: int = 4, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        depth: int = 8,
+        width: int = 64,
+        scale: int = 4,
+        upsampling: str = "direct",
+        mean: str = "none",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.depth, self.width, self.scale = depth, width, scale
+        if upsampling not in UPSAMPLINGS or mean not in MEANS:
+            known = f"{', '.join(UPSAMPLINGS)} and {', '.join(MEANS)}"
+            raise ValueError(f"upsampling {upsampling!r}, mean {mean!r}: choose of {known}")
+        self.depth, self.width, self.scale, self.mean, self.upsampling_form = depth, width, scale, mean, upsampling
         self.head = layers.Conv2D(width, 3, padding="same", kernel_initializer="he_normal", name="head")
         self.trunk = [PlainResidualBlock(filters=width, name=f"block_{i + 1}") for i in range(depth)]
         self.trunk_conv = layers.Conv2D(width, 3, padding="same", name="trunk_conv")
+        if upsampling == "doublings":
+            self.shuffles = [
+                PixelShuffle(filters=width, factor=factor, activation=lambda x: x, name=f"upsample_{i + 1}")
+                for i, factor in enumerate(shuffle_factors(scale))
+            ]
+            self.tail = layers.Conv2D(3, 3, padding="same", name="tail")
+            return
         start = SubPixelInitializer(scale, small_start())
         self.tail = layers.Conv2D(
             3 * scale**2,
@@ -59,21 +95,29 @@ class EDSR(keras.Model):
     @property
     def receptive_field(self) -> int:
         """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
+        if self.upsampling_form == "doublings":
+            return rounded_reach(2 * self.depth + 2 + shuffle_reach(self.scale, tail=1))
         return 2 * self.depth + 3
 
     def features(self, lr: Tensor, training: bool = False) -> Tensor:
         """What the trunk makes of the picture: (B, h, w, width)."""
-        head = x = self.head(lr)
+        head = x = self.head(centred(lr, self.mean))
         for block in self.trunk:
             x = block(x)
         return head + self.trunk_conv(x)
 
     def enlarge(self, features: Tensor, lr: Tensor) -> Tensor:
         """From the features, and the picture itself, to the larger picture: (B, scale·h, scale·w, 3)."""
+        if self.upsampling_form == "doublings":
+            x = features
+            for shuffle in self.shuffles:
+                x = shuffle(x)
+            return ops.cast(self.tail(x), "float32")
         return onto_anchor(self.tail(features), lr, scale=self.scale, dtype=self.variable_dtype)
 
     def call(self, lr: Tensor, training: bool = False) -> Tensor:
         return self.enlarge(self.features(lr, training=training), lr)
 
     def get_config(self) -> dict[str, Any]:
-        return {"depth": self.depth, "width": self.width, "scale": self.scale}
+        sizes = {"depth": self.depth, "width": self.width, "scale": self.scale}
+        return {**sizes, "upsampling": self.upsampling_form, "mean": self.mean}

@@ -6,7 +6,8 @@ behind the first convolution, has 167,459. In its last form for TensorFlow the d
 each, against artefacts of depth-to-space: 111,971.
 
 The original ends in tanh, for pictures in [-1, 1]; here pictures are in [0, 1] and the output is linear, so that white and black are no limits that
-only infinite activations reach. Its batch statistics were never updated in training; here `training=` is always passed.
+only infinite activations reach. Its own trained files need their end: output="sigmoid" (`models.upsampling.bounded`).
+Its batch statistics were never updated in training; here `training=` is always passed.
 """
 
 from typing import Any
@@ -16,7 +17,11 @@ from keras import KerasTensor as Tensor
 from keras import layers, ops
 
 from models.upsampling import (
+    MEANS,
+    OUTPUTS,
     bilinear_double,
+    bounded,
+    centred,
     nearest,
     pixel_shuffles,
     prelu,
@@ -86,11 +91,12 @@ _UPSAMPLINGS = {"subpixel": pixel_shuffles, "bilinear": _bilinear_doubles}
 
 
 class FastSRGAN(keras.Model):
-    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and not clipped.
+    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is not clipped.
 
     depth: blocks, the first of them without expansion. width: channels. kernel_size: of the first and the last convolution, 9 or 3.
     head_norm: batch normalisation behind the first convolution. scale: 1, 2, 3, 4 or 8; 3 by "subpixel" alone. anchor: add the
-    input, enlarged, to the output. upsampling: "subpixel", or "bilinear".
+    input, enlarged, to the output. upsampling: "subpixel", or "bilinear". mean: what is taken from the input, see
+    `models.upsampling.MEANS`. output: "linear", or "sigmoid" as the published files have it. Raises ValueError for others.
     """
 
     def __init__(
@@ -103,11 +109,16 @@ class FastSRGAN(keras.Model):
         scale: int = 4,
         anchor: bool = False,
         upsampling: str = "subpixel",
+        mean: str = "none",
+        output: str = "linear",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if upsampling not in _UPSAMPLINGS:
             raise ValueError(f"upsampling {upsampling!r}: choose {' or '.join(_UPSAMPLINGS)}")
+        if mean not in MEANS or output not in OUTPUTS:
+            raise ValueError(f"mean {mean!r}, output {output!r}: choose of {', '.join(MEANS)} and {', '.join(OUTPUTS)}")
+        self.mean, self.output_form = mean, output
         self.depth, self.width, self.scale, self.anchor = depth, width, scale, anchor
         self.upsampling_kind = upsampling
         self.kernel_size, self.head_norm = kernel_size, head_norm
@@ -131,7 +142,7 @@ class FastSRGAN(keras.Model):
 
     def features(self, lr: Tensor, training: bool = False) -> Tensor:
         """What the trunk makes of the picture: (B, h, w, width)."""
-        x = self.head(lr)
+        x = self.head(centred(lr, self.mean))
         head = x = self.head_prelu(self.norm(x, training=training) if self.head_norm else x)
         for block in self.trunk:
             x = block(x, training=training)
@@ -140,11 +151,13 @@ class FastSRGAN(keras.Model):
     def enlarge(self, features: Tensor, lr: Tensor) -> Tensor:
         """From the trunk's features to the picture: (B, scale·h, scale·w, 3)."""
         anchor = nearest(lr, self.scale) if self.anchor else None
-        return through_shuffles(features, shuffles=self.upsampling, tail=self.tail, anchor=anchor)
+        sr = through_shuffles(features, shuffles=self.upsampling, tail=self.tail, anchor=anchor)
+        return bounded(sr, self.output_form)
 
     def call(self, lr: Tensor, training: bool = False) -> Tensor:
         return self.enlarge(self.features(lr, training=training), lr)
 
     def get_config(self) -> dict[str, Any]:
-        names = ("depth", "width", "kernel_size", "head_norm", "scale", "anchor")
-        return {**{name: getattr(self, name) for name in names}, "upsampling": self.upsampling_kind}
+        names = ("depth", "width", "kernel_size", "head_norm", "scale", "anchor", "mean")
+        forms = {"upsampling": self.upsampling_kind, "output": self.output_form}
+        return {**{name: getattr(self, name) for name in names}, **forms}

@@ -11,7 +11,7 @@ import keras
 from keras import KerasTensor as Tensor
 from keras import layers, ops
 
-from models.upsampling import BilinearInitializer, nearest, resize_reach, rounded_reach, shuffle_factors
+from models.upsampling import BilinearInitializer, nearest, resize_reach, rounded_reach, shuffle_factors, unshuffled
 
 RESIDUAL_SCALE = 0.2
 
@@ -82,7 +82,8 @@ class RRDB(keras.Model):
 
     depth: RRDBs. width: channels between them. growth: channels that each convolution in a dense block adds. scale: 1, 2, 3, 4 or 8.
     upsampling: "nearest" (ESRGAN: repeat pixels, then a convolution) or "transposed" (3×3 transposed convolutions of stride 2; not for scale 3).
-    Raises ValueError for another one.
+    unshuffle: how many pixels a side the input is brought down first, into channels, as Real-ESRGAN does for scales 2 (by 2) and 1 (by 4);
+    the network then enlarges scale · unshuffle times. Raises ValueError for others.
     """
 
     def __init__(
@@ -93,16 +94,19 @@ class RRDB(keras.Model):
         growth: int = 32,
         scale: int = 4,
         upsampling: str = "nearest",
+        unshuffle: int = 1,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if upsampling not in ("nearest", "transposed") or (upsampling, scale) == ("transposed", 3):
             raise ValueError(f"upsampling {upsampling!r} at scale {scale}: choose nearest, or transposed at 2, 4 or 8")
         self.depth, self.width, self.growth, self.scale, self.upsampling = depth, width, growth, scale, upsampling
+        self.unshuffle = unshuffle
+        self.factors = shuffle_factors(scale * unshuffle)
         self.head = layers.Conv2D(width, 3, padding="same", name="head")
         self.trunk = [ResidualInResidual(width=width, growth=growth, name=f"rrdb_{i + 1}") for i in range(depth)]
         self.trunk_conv = layers.Conv2D(width, 3, padding="same", name="trunk_conv")
-        self.upsample = [self._upsample(f"upsample_{i + 1}") for i in range(len(shuffle_factors(scale)))]
+        self.upsample = [self._upsample(f"upsample_{i + 1}") for i in range(len(self.factors))]
         self.high = layers.Conv2D(width, 3, padding="same", name="high")
         self.tail = layers.Conv2D(3, 3, padding="same", name="tail")
 
@@ -116,18 +120,24 @@ class RRDB(keras.Model):
     @property
     def receptive_field(self) -> int:
         """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
-        return rounded_reach(1 + 15 * self.depth + 1 + resize_reach(self.scale, tail=2))
+        reach = rounded_reach(1 + 15 * self.depth + 1 + resize_reach(self.scale * self.unshuffle, tail=2))
+        return self.unshuffle * reach + self.unshuffle - 1
+
+    @property
+    def alignment(self) -> int:
+        """Windows of a tiled image have to begin at multiples of this, in low-resolution pixels."""
+        return self.unshuffle
 
     def build(self, shape: tuple) -> None:
         # Told and not traced: Keras would find the same shapes by calling each of 345 convolutions symbolically, which takes half a minute.
-        self.head.build(shape)
+        self.head.build((*shape[:-1], 3 * self.unshuffle**2))
         inner = (*shape[:-1], self.width)
         for layer in (*self.trunk, self.trunk_conv, *self.upsample, self.high, self.tail):
             layer.build(inner)
 
     def features(self, lr: Tensor, training: bool = False) -> Tensor:
         """What the trunk makes of the picture: (B, h, w, width)."""
-        head = x = self.head(lr)
+        head = x = self.head(unshuffled(lr, self.unshuffle))
         for block in self.trunk:
             x = block(x)
         return head + self.trunk_conv(x)
@@ -135,13 +145,17 @@ class RRDB(keras.Model):
     def enlarge(self, features: Tensor, lr: Tensor) -> Tensor:
         """From the trunk's features to the picture: (B, scale·h, scale·w, 3)."""
         x = features
-        for factor, upsample in zip(shuffle_factors(self.scale), self.upsample, strict=True):
+        for factor, upsample in zip(self.factors, self.upsample, strict=True):
             x = leaky_relu(upsample(nearest(x, factor) if self.upsampling == "nearest" else x))
-        return ops.cast(self.tail(leaky_relu(self.high(x))), "float32")  # under mixed precision too
+        sr = ops.cast(self.tail(leaky_relu(self.high(x))), "float32")  # under mixed precision too
+        if self.unshuffle == 1:
+            return sr
+        height, width = ops.shape(lr)[1:3]  # what the input was continued by goes again
+        return sr[:, : self.scale * height, : self.scale * width]
 
     def call(self, lr: Tensor, training: bool = False) -> Tensor:
         return self.enlarge(self.features(lr, training=training), lr)
 
     def get_config(self) -> dict[str, Any]:
-        names = ("depth", "width", "growth", "scale", "upsampling")
+        names = ("depth", "width", "growth", "scale", "upsampling", "unshuffle")
         return {name: getattr(self, name) for name in names}

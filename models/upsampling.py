@@ -8,6 +8,14 @@ import numpy as np
 from keras import KerasTensor as Tensor
 from keras import layers, ops
 
+# What some published networks take from their input, of red, green and blue in [0, 1]: the middle, the mean of DIV2K, or that of ImageNet.
+MEANS = {"none": None, "half": (0.5, 0.5, 0.5), "div2k": (0.4488, 0.4371, 0.4040), "imagenet": (0.485, 0.456, 0.406)}
+
+
+def centred(lr: Tensor, mean: str) -> Tensor:
+    """An image (B, h, w, 3) less one of `MEANS`. Not to be folded into a bias: a convolution pads with zeros behind it."""
+    return lr if MEANS[mean] is None else lr - ops.convert_to_tensor(MEANS[mean], dtype=lr.dtype)
+
 
 def shuffle_factors(scale: int) -> tuple[int, ...]:
     """The factors that a generator chains to reach `scale`: 4 is (2, 2), 3 is (3,), 1 is ().
@@ -153,6 +161,14 @@ def pixel_shuffles(*, filters: int, scale: int) -> list[PixelShuffle]:
     ]
 
 
+OUTPUTS = ("linear", "sigmoid")
+
+
+def bounded(sr: Tensor, output: str) -> Tensor:
+    """The image itself, or its sigmoid: (tanh(z) + 1) / 2, a tanh brought from [-1, 1] to [0, 1], is the sigmoid of 2 z."""
+    return ops.sigmoid(sr) if output == "sigmoid" else sr
+
+
 def through_shuffles(
     features: Tensor, *, shuffles: list[PixelShuffle], tail: layers.Layer, anchor: Tensor | None = None
 ) -> Tensor:
@@ -172,6 +188,23 @@ def repeat_channels(images: Tensor, factor: int) -> Tensor:
     for _ in range(2):
         images = ops.concatenate([images] * factor, axis=-1)
     return images
+
+
+def unshuffled(images: Tensor, factor: int) -> Tensor:
+    """Each factor × factor pixels into the channels of one: (B, h, w, c) to (B, ⌈h / factor⌉, ⌈w / factor⌉, factor²·c).
+
+    Where a side is no multiple of `factor` it is continued by reflection, and by its first line where it is too short for that.
+    """
+    if factor == 1:
+        return images
+    for axis in (1, 2):
+        before = (slice(None),) * axis
+        lines = ops.shape(images)[axis]
+        mirrored = ops.flip(images[(*before, slice(-factor, -1))], axis=axis)
+        first = images[(*before, slice(0, 1))]
+        continued = ops.concatenate([images, mirrored, *[first] * (factor - 1)], axis=axis)
+        images = continued[(*before, slice(0, (lines + factor - 1) // factor * factor))]
+    return ops.space_to_depth(images, factor)
 
 
 def nearest(images: Tensor, factor: int) -> Tensor:

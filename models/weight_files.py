@@ -22,6 +22,7 @@ SUFFIX = ".weights.h5"
 
 # At least so many weights, times width², has a block; times filters², a discriminator as a whole.
 _WEIGHTS = {"Compact": 9, "QuantizedCompact": 9, "EDSR": 18, "SRResNet": 18, "FastSRGAN": 1, "RRDB": 27}
+_WEIGHTS |= {"SRVGG": 9, "MSRResNet": 18, "SPAN": 162}
 _WEIGHTS |= {"CompressedRRDB": 0, "SRGANDiscriminator": 1000, "PatchDiscriminator": 100, "UNetDiscriminator": 1000}
 
 

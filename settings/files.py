@@ -62,6 +62,32 @@ class ExportTflite(Command):
 
 
 @dataclass(frozen=True)
+class Importing:
+    """What is made of somebody else's file."""
+
+    heading: ClassVar[str] = "Import"
+    output: str | None = setting(
+        None, "The weight file to write, NAME.weights.h5; the file's own name in the current folder by default."
+    )
+    describe: bool = setting(False, "Only say what the file holds.")
+    overwrite: bool = setting(False, "Replace the weight file where it is there already.")
+    scale: int | None = setting(None, "The scale that is wanted: a network of another one is refused.", low=1)
+    activation: str | None = setting(
+        None,
+        "Of an SRVGGNetCompact without PReLU, whose file does not say it.",
+        choices=("relu", "leaky_relu"),
+    )
+    licence: str | None = setting(None, "Of the weights, to be written into the file and into what is exported of it.")
+
+
+@dataclass(frozen=True)
+class ImportWeights(Command):
+    """import_weights.py: another program's network as a weight file."""
+
+    importing: Importing = Importing()
+
+
+@dataclass(frozen=True)
 class Upscaling:
     """What is enlarged by which network, how far, and where it goes."""
 

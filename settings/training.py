@@ -9,8 +9,7 @@ DATASETS = ("div2k", "folder", "paired", "celeb_a", "sample")
 DEGRADATIONS = ("bicubic", "blur", "real", "blur_lr")
 GENERATORS = (
     *("srresnet", "compact_xs", "compact_s", "compact_m", "srresnet_8x32", "edsr_8x64", "rrdb", "rrdb_11x32"),
-    *("compressed_rrdb", "compressed_rrdb_small", "fast_srgan", "fast_srgan_6x32"),
-    "fast_srgan_6x32_bilinear",
+    *("compressed_rrdb", "compressed_rrdb_small", "fast_srgan", "fast_srgan_6x32", "fast_srgan_6x32_bilinear", "srvgg"),
 )
 TAILS = ("rgb", "luma")
 DISCRIMINATORS = ("srgan", "srgan_dense100", "patch", "unet")

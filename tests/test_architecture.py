@@ -19,7 +19,7 @@ from settings import files, training
 from transfer.methods import METHODS
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("train_teacher", "train_student", "distill", "export_tflite", "evaluate", "upscale")
+COMMANDS = ("train_teacher", "train_student", "distill", "export_tflite", "evaluate", "upscale", "import_weights")
 # From above to below: each imports what stands below it, nothing beside it.
 LAYERS_OF_PACKAGES = [
     {"tools"},
@@ -27,7 +27,7 @@ LAYERS_OF_PACKAGES = [
     {"training"},
     {"export"},
     {"evaluation"},
-    {"inference"},
+    {"inference", "published"},
     {"models", "losses", "data", "weights"},
 ]
 BELOW_ALL = {

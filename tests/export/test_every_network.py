@@ -20,6 +20,7 @@ SMALL = {
     "rrdb": {"depth": 1, "width": 16},
     "compressed_rrdb": {"depth": 1},
     "fast_srgan": {"depth": 2},
+    "srvgg": {"depth": 2, "width": 16},
 }
 
 

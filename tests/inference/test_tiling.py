@@ -134,6 +134,25 @@ def test_every_generator_states_its_receptive_field(name):
     assert len(counting.sizes) > 1
 
 
+@pytest.mark.parametrize(("scale", "unshuffle"), [(2, 2), (1, 4)])
+@pytest.mark.parametrize("height", [200, 203])
+def test_a_network_that_unshuffles_shows_no_seams(scale, unshuffle, height):
+    """Its windows begin with its blocks of pixels; that the sizes are no multiples of them changes nothing."""
+    keras.utils.set_random_seed(scale)
+    model = build_generator("rrdb", depth=1, width=8, growth=4, scale=scale, unshuffle=unshuffle)
+    random = np.random.default_rng(scale)
+    for variable in model.trainable_variables:
+        variable.assign_add(random.normal(scale=0.05, size=variable.shape))
+    engine, lr = KerasEngine(model), noise(height, 41)
+    counting, whole = Halo(engine), engine(lr[None])[0]
+    counting.alignment = engine.alignment
+    assert engine.alignment == unshuffle and whole.std() > 0.01
+    np.testing.assert_allclose(upscale_tiled(counting, lr, tile=19), whole, atol=5e-6)
+    assert len(counting.sizes) > 1
+    counting.alignment = 1
+    assert np.abs(upscale_tiled(counting, lr, tile=21) - whole).max() > 1e-3, "blocks that begin elsewhere are seen"
+
+
 SMALL = {
     "srresnet": {"depth": 1, "width": 8},
     "compact_xs": {"depth": 2, "width": 8, "expansion": 2},
@@ -145,6 +164,7 @@ SMALL = {
     "fast_srgan": {"depth": 2, "width": 8},
     "fast_srgan_6x32": {"depth": 2, "width": 8},
     "fast_srgan_6x32_bilinear": {"depth": 2, "width": 8},
+    "srvgg": {"depth": 2, "width": 8},
 }
 
 

@@ -16,7 +16,7 @@ from training.step import Step, pixel
 from training.update import MovingAverage
 
 STEPS, BATCH, SIDE = 500, 8, 12
-STUDENTS = [name for name in models.GENERATORS if name not in ("srresnet", "edsr_8x64", "rrdb", "rrdb_11x32")]
+STUDENTS = [name for name in models.GENERATORS if name not in ("srresnet", "edsr_8x64", "rrdb", "rrdb_11x32", "srvgg")]
 
 
 def batches():

@@ -139,7 +139,9 @@ def test_what_is_not_finite_is_neither_kept_nor_loaded(small, tmp_path, value):
         models.load_generator(small)
 
 
-@pytest.mark.parametrize("name", ["compact_s", "edsr_8x64", "srresnet", "rrdb", "compressed_rrdb", "fast_srgan"])
+@pytest.mark.parametrize(
+    "name", ["compact_s", "edsr_8x64", "srresnet", "rrdb", "compressed_rrdb", "fast_srgan", "srvgg"]
+)
 def test_no_honest_generator_is_taken_for_one_too_large(name, monkeypatch):
     """Of the bounds on a file: every network of ours has at least as many weights as they ask for."""
     for sizes in ({"scale": 8, "depth": 1, "width": 2}, {"depth": 2, "width": 8}):

@@ -1,0 +1,67 @@
+"""What import_weights.py does: says what is in a file, and writes it as a weight file of ours."""
+
+import hashlib
+from pathlib import Path
+
+from absl import logging
+
+from errors import UserError
+from models import save_weights
+from published.parts import Found, build
+from published.recognise import recognise
+from settings.files import ImportWeights
+
+_SUFFIX = ".weights.h5"
+_THEIRS = (".pth.tar", ".safetensors", ".pth", ".pt", ".ckpt", ".h5", ".hdf5")
+
+
+def import_weights(settings: ImportWeights, words: list[str]) -> int:
+    """Describe the file and, without --describe, write its network. words: the one file. Raises UserError."""
+    if len(words) != 1:
+        raise UserError(f"{' '.join(words) or 'no file'}: give one file, of PyTorch, safetensors or Keras")
+    importing, path = settings.importing, Path(words[0])
+    output = None if importing.describe else _output(importing, path)
+    found = recognise(path, activation=importing.activation)
+    if importing.scale and importing.scale != found.network.scale:
+        raise UserError(f"{path}: enlarges {found.network.scale} times, but --scale is {importing.scale}")
+    print("\n".join(description(found)), flush=True)
+    if output is None:
+        return 0
+    model = build(found)
+    facts = {"imported_from": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    if importing.licence:
+        facts["licence"] = importing.licence
+    try:
+        save_weights(model, output, **facts)
+    except OSError as error:
+        raise UserError(f"--output={output}: cannot be written ({error.strerror})") from error
+    logging.info(
+        "%s: %s, for --teacher, upscale.py --model, evaluate.py --models, export_tflite.py --student",
+        output,
+        found.network.title,
+    )
+    return 0
+
+
+def description(found: Found) -> list[str]:
+    """What was found, in lines: the network, its sizes, its parameters, and what the file leaves open."""
+    network = found.network
+    sizes = ", ".join(f"{name} {value}" for name, value in network.config.items() if name != "scale")
+    kinds = sorted({tensor.kind for tensor in found.tensors.values()})
+    where = f" under {found.where!r}" if found.where else ""
+    return [
+        f"{network.title}, scale {network.scale}: {sizes}",
+        f"{network.parameters(found.tensors):,} parameters in {len(found.tensors):,} tensors of {', '.join(kinds)}{where}",
+        *(f"taken for granted: {remark}" for remark in network.remarks),
+    ]
+
+
+def _output(importing, path):
+    """Where the weights go. Raises UserError for another kind of name, and for what is there already."""
+    stem = next((path.name.removesuffix(suffix) for suffix in _THEIRS if path.name.endswith(suffix)), path.name)
+    output = Path(importing.output or f"{stem}{_SUFFIX}")
+    if not output.name.endswith(_SUFFIX):
+        raise UserError(f"--output={output}: the name has to end in {_SUFFIX}")
+    if output.exists() and not importing.overwrite:
+        raise UserError(f"{output}: is there already; --overwrite replaces it, --output=FILE names another")
+    return output
