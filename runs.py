@@ -150,7 +150,8 @@ def find_teacher(path: str | Path, *, phase: str) -> Path:
     """The teacher's weights from the end of that phase. Raises UserError that names the command which makes them."""
     if not Path(path).exists() and not weights.keras_file(str(path)):
         raise UserError(
-            f"--teacher={path}: no such weight file or run folder; train one first: python train_teacher.py"
+            f"--teacher={path}: no such weight file or run folder; train one (python train_teacher.py) or take the shipped one "
+            f"(--teacher={weights.TEACHER})"
         )
     try:
         return find_weights(path, phase=phase)
