@@ -162,7 +162,8 @@ def find_teacher(path: str | Path, *, phase: str) -> Path:
     """
     if not Path(path).exists() and not weights.keras_file(str(path)):
         raise UserError(
-            f"--teacher={path}: no such weight file or run folder; train one first: python train_teacher.py"
+            f"--teacher={path}: no such weight file or run folder; train one (python train_teacher.py) or take the shipped one "
+            f"(--teacher={weights.TEACHER})"
         )
     if phase == "content" and not Path(path).is_file():
         trained_on = _first(Path(path), [result_name(role, phase) for role in ROLES])

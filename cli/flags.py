@@ -49,13 +49,13 @@ def define(command: Command, values: flags.FlagValues = _FLAGS) -> None:
 
 
 def read(command: Command, values: flags.FlagValues = _FLAGS) -> Command:
-    """The settings that the parsed flags give."""
+    """The settings that the parsed flags give, completed."""
     changed = {
         name: replace(group, **{item.name: _value(values[item.name].value) for item in about_fields(group)})
         for name, group in command.groups().items()
     }
     given = frozenset(item.name for _, item in command.items() if values[item.name].present)
-    return replace(command, given=given, **changed)
+    return replace(command, given=given, **changed).completed()
 
 
 def _value(value: Any) -> Any:

@@ -63,6 +63,10 @@ class Command:
                 changed[name] = replace(group, **{key: values[key] for key in ours})
         return replace(self, **changed)
 
+    def completed(self) -> "Command":
+        """The settings as they were read, with the defaults that follow from others."""
+        return self
+
     def values(self) -> dict[str, Any]:
         """{setting: value} over all groups."""
         return {item.name: getattr(group, item.name) for group, item in self.items()}

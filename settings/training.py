@@ -203,12 +203,18 @@ class Training:
     )
     optimizer: str = setting(
         "adam",
-        "Of the first phase. muon: convolution kernels step along their orthogonalised momentum; far better after as many updates "
-        "(docs/training.md). An adversarial phase has Adam.",
+        "Of the first phase. muon: convolution kernels step along their orthogonalised momentum, which learns faster (docs/training.md). "
+        "An adversarial phase has Adam.",
         choices=OPTIMIZERS,
         equal=True,
     )
-    learning_rate: float = setting(5e-4, "Step size in the first phase.", low=0.0, high=1.0, equal=True)
+    learning_rate: float = setting(
+        5e-4,
+        "Step size in the first phase. Where only --optimizer is given: 2e-3 with muon; with adam 5e-4 for a student, 1e-4 for a teacher.",
+        low=0.0,
+        high=1.0,
+        equal=True,
+    )
     schedule: str = setting(
         "cosine",
         "constant; cosine: falls to 1 % at the end; step: falls at each of --decay_steps.",
@@ -502,13 +508,25 @@ class TrainingCommand(Command):
     losses: Losses = Losses()
     run: Run = Run()
 
+    rates: ClassVar[dict[str, float]] = {"adam": 5e-4, "muon": 2e-3}
+
+    def completed(self) -> "TrainingCommand":
+        """Where --optimizer is given and --learning_rate is not, that optimizer's own rate."""
+        if "optimizer" in self.given and "learning_rate" not in self.given:
+            return self.with_values(learning_rate=self.rates[self.training.optimizer])
+        return self
+
+
+_MUON = Training(optimizer="muon", learning_rate=TrainingCommand.rates["muon"])
+
 
 @dataclass(frozen=True)
 class TrainTeacher(TrainingCommand):
     """train_teacher.py: a pixel phase, a side branch on content alone, then a GAN phase."""
 
     network: TeacherNetwork = TeacherNetwork()
-    training: Training = Training(learning_rate=1e-4)
+    rates: ClassVar[dict[str, float]] = {**TrainingCommand.rates, "adam": 1e-4}
+    training: Training = Training(learning_rate=rates["adam"])
     losses: Losses = Losses(adversarial_steps=50_000)
     run: Run = Run(run_dir="runs/teacher")
     content: ContentPhase = ContentPhase()
@@ -519,6 +537,7 @@ class TrainTeacher(TrainingCommand):
 class TrainStudent(TrainingCommand):
     """train_student.py: the baseline, without a teacher."""
 
+    training: Training = _MUON
     run: Run = Run(run_dir="runs/student")
     budget: Budget = Budget()
 
@@ -542,6 +561,7 @@ class Distill(TrainingCommand):
     upscale.py find by themselves.
     """
 
+    training: Training = _MUON
     losses: Losses = Losses(adversarial_steps=20_000)
     transfer: Transfer = Transfer()
 

@@ -66,6 +66,13 @@ def test_each_says_where_it_is_from_and_what_it_costs(name):
 
 
 @pytest.mark.parametrize("name", RECIPES)
+def test_a_published_student_is_trained_with_adam(name):
+    """No published system used Muon, the default of our students; a teacher's default is Adam."""
+    optimizer = words(name).get("optimizer", "muon" if command(name) != "train_teacher.py" else "adam")
+    assert optimizer == "adam"
+
+
+@pytest.mark.parametrize("name", RECIPES)
 def test_its_command_knows_all_its_flags(name):
     """With one flag too many the command stops before it imports TensorFlow, and names that one alone."""
     line = [sys.executable, str(ROOT / command(name)), f"--flagfile={RECIPES[name]}", "--no_such_flag=1"]

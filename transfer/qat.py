@@ -21,7 +21,8 @@ from models.quantized import QuantizedCompact
 from training.loop import Phase
 from transfer.job import Method, TransferJob
 
-PUBLISHED = {"content_weight": 1.0, "kd_weight": 1e-3}  # of G2G
+# The weights are those of G2G. A finished student keeps small steps.
+PUBLISHED = {"content_weight": 1.0, "kd_weight": 1e-3, "optimizer": "adam", "learning_rate": 5e-4}
 
 
 def phases(job: TransferJob) -> list[Phase]:

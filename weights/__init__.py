@@ -11,8 +11,9 @@ from errors import UserError
 FOLDER = Path(__file__).parent
 PERCEPTUAL = "_perceptual"
 
-# What enlarges a picture where nobody says what should.
+# What enlarges an image where nobody says what should, and whom a student can learn from without training one.
 DEFAULT = "compact_s"
+TEACHER = "edsr_8x64"
 _KERAS, _TFLITE = ".weights.h5", ".tflite"
 
 

@@ -56,7 +56,8 @@ def test_a_wrong_flag_is_one_line(words, said, tmp_path):
     [
         (
             ("distill.py",),
-            "--teacher=runs/teacher: no such weight file or run folder; train one first: python train_teacher.py",
+            "--teacher=runs/teacher: no such weight file or run folder; train one (python train_teacher.py) "
+            "or take the shipped one (--teacher=edsr_8x64)",
         ),
         (("train_student.py", "--dataset=folder"), "--dataset=folder needs --hr_dir"),
         (("train_student.py", "--dataset=paired", "--hr_dir=x"), "--dataset=paired needs --lr_dir"),

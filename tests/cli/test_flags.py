@@ -111,3 +111,20 @@ def test_each_number_of_a_list_has_its_bounds(parse, words):
     assert parse(TrainTeacher(), "--interpolate_alpha=0,0.5,1").interpolation.interpolate_alpha == ("0", "0.5", "1")
     with pytest.raises(flags.Error):
         parse(TrainTeacher(), f"--interpolate_alpha={words}")
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "expected"),
+    [
+        (TrainStudent(), [], ("muon", 2e-3)),
+        (Distill(), [], ("muon", 2e-3)),
+        (TrainTeacher(), [], ("adam", 1e-4)),
+        (Distill(), ["--optimizer=adam"], ("adam", 5e-4)),
+        (TrainTeacher(), ["--optimizer=muon"], ("muon", 2e-3)),
+        (TrainStudent(), ["--optimizer=adam", "--learning_rate=3e-3"], ("adam", 3e-3)),
+        (TrainStudent(), ["--learning_rate=1e-3"], ("muon", 1e-3)),
+    ],
+)
+def test_an_optimizer_brings_its_own_rate(parse, command, words, expected):
+    training = parse(command, *words).training
+    assert (training.optimizer, training.learning_rate) == expected
