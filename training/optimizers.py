@@ -72,7 +72,8 @@ def make_schedule(
 ) -> keras.optimizers.schedules.LearningRateSchedule:
     """Step number to learning rate.
 
-    constant; cosine: down to 1 % of `learning_rate` at `steps`; trapezoid: constant, the same fall over the last fifth; step: times `decay_factor` at each of `decay_steps`, as ESRGAN halves it.
+    constant; cosine: down to 1 % of `learning_rate` at `steps`; trapezoid: constant, the same fall over the last fifth;
+    step: times `decay_factor` at each of `decay_steps`, as ESRGAN halves it.
     warmup_steps: rise linearly from 0 first. Raises ValueError for an unknown name.
     """
     if name == "constant" or (name == "step" and not decay_steps):
