@@ -17,7 +17,7 @@ PIXEL_LOSSES = ("mae", "mse", "charbonnier", "luma_mae", "luma_mse")
 ADVERSARIAL_LOSSES = ("bce", "relativistic", "hinge", "least_squares", "linear")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 OPTIMIZERS = ("adam", "muon")
-SCHEDULES = ("constant", "cosine", "step")
+SCHEDULES = ("constant", "cosine", "trapezoid", "step")
 STRATEGIES = ("single", "mirrored", "multiworker", "tpu")
 VGG19_LAYERS = tuple(f"block{block}_conv{i + 1}" for block, n in enumerate((2, 2, 4, 4, 4), 1) for i in range(n))
 METHODS = ("g2g", "g2g_al", "gan2g", "gan2g_al", "gan2gan", "comparative", "adversarial", "g2g_fa")
@@ -217,7 +217,8 @@ class Training:
     )
     schedule: str = setting(
         "cosine",
-        "constant; cosine: falls to 1 % at the end; step: falls at each of --decay_steps.",
+        "constant; cosine: falls to 1 % at the end; trapezoid: constant, falls to 1 % over the last fifth; step: falls at each of "
+        "--decay_steps. A constant run may go on as a trapezoid one.",
         choices=SCHEDULES,
         equal=True,
     )

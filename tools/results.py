@@ -139,6 +139,7 @@ def _training(origin):
         f"`{origin['command']} --hr_dir=PHOTOGRAPHS --valid_dir=OTHERS`, with the code of commit {origin['commit']} and the flag file of today.",
         "",
         *began,
+        *(f"- {change}" for change in origin.get("history", ())),
         f"- steps: {steps}; seed {origin['seed']}; {origin['hours']} hours on one or two server cores; finished {origin['finished'][:10]}",
         "- pictures: the 511 photographs that weights/README.md describes, with their licences",
         f"- validation on 20 others: {validation} ({origin['protocol']})",

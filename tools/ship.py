@@ -14,7 +14,7 @@ from absl import logging
 import weights
 from cli import app
 from errors import UserError
-from runs import CONFIG, REPORT, SUFFIX, find_weights, read_config, read_report
+from runs import CONFIG, REPORT, SUFFIX, find_weights, read_config, read_history, read_report
 from settings.fields import Command, names_where, setting
 from settings.training import TRAINING_GROUPS, Pictures
 
@@ -105,6 +105,7 @@ def read_origin(run: Path, name: str) -> dict[str, Any]:
         "hours": round(sum(phase["seconds"] for phase in phases) / 3600, 2),
         "validation": {phase["phase"]: phase["metrics"] for phase in phases},
         "protocol": report["protocol"],
+        **({"history": report["history"]} if "history" in report else {}),
     }
 
 
@@ -115,9 +116,13 @@ def _script(report: dict[str, Any]) -> str:
 
 
 def flags_of(run: Path) -> str:
-    """The flags of a run, one a line, but those that name places on the machine of whoever trained."""
+    """The flags of a run, one a line, but those that name places on the machine of whoever trained.
+
+    Comments above them tell of flags that changed in the course of the run.
+    """
     places = names_where(*TRAINING_GROUPS, place=True)
-    return "".join(f"--{name}={value}\n" for name, value in read_config(run / CONFIG).items() if name not in places)
+    flags = [f"--{name}={value}" for name, value in read_config(run / CONFIG).items() if name not in places]
+    return "".join(f"{line}\n" for line in [*read_history(run / CONFIG), *flags])
 
 
 if __name__ == "__main__":

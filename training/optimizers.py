@@ -28,6 +28,25 @@ class Constant(keras.optimizers.schedules.LearningRateSchedule):
         return {"learning_rate": self.learning_rate}
 
 
+class Trapezoid(keras.optimizers.schedules.LearningRateSchedule):
+    """Constant, then down to `floor` of the rate in a straight line over the last `share` of `steps`.
+
+    Hägele et al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations", arXiv:2405.18392:
+    a run can be prolonged from any update before the decay, and ends as well as one under a cosine.
+    """
+
+    def __init__(self, learning_rate: float, steps: int, *, share: float = 0.2, floor: float = 0.01) -> None:
+        self.learning_rate, self.steps, self.share, self.floor = learning_rate, steps, share, floor
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        decay = max(self.share * self.steps, 1.0)
+        left = ops.clip((self.steps - ops.cast(step, "float32")) / decay, self.floor, 1.0)
+        return left * self.learning_rate
+
+    def get_config(self) -> dict[str, Any]:
+        return {"learning_rate": self.learning_rate, "steps": self.steps, "share": self.share, "floor": self.floor}
+
+
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
     """A linear rise from 0 over `warmup_steps`, times the schedule it wraps."""
 
@@ -53,13 +72,16 @@ def make_schedule(
 ) -> keras.optimizers.schedules.LearningRateSchedule:
     """Step number to learning rate.
 
-    constant; cosine: down to 1 % of `learning_rate` at `steps`; step: times `decay_factor` at each of `decay_steps`, as ESRGAN halves it.
+    constant; cosine: down to 1 % of `learning_rate` at `steps`; trapezoid: constant, the same fall over the last fifth;
+    step: times `decay_factor` at each of `decay_steps`, as ESRGAN halves it.
     warmup_steps: rise linearly from 0 first. Raises ValueError for an unknown name.
     """
     if name == "constant" or (name == "step" and not decay_steps):
         schedule = Constant(learning_rate)
     elif name == "cosine":
         schedule = keras.optimizers.schedules.CosineDecay(learning_rate, max(steps, 1), alpha=0.01)
+    elif name == "trapezoid":
+        schedule = Trapezoid(learning_rate, steps)
     elif name == "step":
         values = [learning_rate * decay_factor**i for i in range(len(decay_steps) + 1)]
         schedule = keras.optimizers.schedules.PiecewiseConstantDecay(list(decay_steps), values)

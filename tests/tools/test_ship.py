@@ -68,6 +68,14 @@ def test_flags_without_places(run):
     assert flags_of(run) == "--dataset=sample\n--steps=2000\n"
 
 
+def test_flags_that_changed_on_the_way_are_told(run):
+    change = "from pixel step 1001 on (2026-11-01T09:00:00+00:00): --steps was 1000, is 2000"
+    (run / "config.txt").write_text(f"{CONFIG}# {change}\n")
+    (run / "report.json").write_text(json.dumps(REPORT | {"history": [change]}))
+    assert flags_of(run) == f"# {change}\n--dataset=sample\n--steps=2000\n"
+    assert read_origin(run, "n")["history"] == [change]
+
+
 @pytest.mark.parametrize(
     ("report", "script"),
     [
