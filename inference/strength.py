@@ -15,7 +15,7 @@ PERCEPTUAL_PHASE = "adversarial"
 def phase_files(run: str | Path) -> tuple[Path, Path]:
     """(fidelity, perceptual) weight files of a run folder or a shipped network. Raises UserError when it lacks one."""
     run = Path(run)
-    if not run.exists() and (files := weights.fidelity_and_perceptual(run)):
+    if not run.exists() and weights.of_one_form(str(run)) and (files := weights.fidelity_and_perceptual(str(run))):
         return files
     for role in ("student", "teacher"):
         perceptual = run / result_name(role, PERCEPTUAL_PHASE)
@@ -23,10 +23,10 @@ def phase_files(run: str | Path) -> tuple[Path, Path]:
             fidelity = run / result_name(role, phase)
             if fidelity.is_file() and perceptual.is_file():
                 return fidelity, perceptual
-    both = [name for name in weights.names() if weights.keras_file(name + weights.PERCEPTUAL)]
+    both = [name for name in weights.names() if not name.endswith(weights.PERCEPTUAL) and weights.of_one_form(name)]
     raise UserError(
         f"--strength: {run} does not hold the weights of two phases (student.transfer.weights.h5 and student.adversarial.weights.h5, "
-        f"say); it takes a run folder that went through both, or a shipped network with both trainings: {', '.join(both)}"
+        f"say); it takes a run folder that went through both, or a shipped network with both trainings of one form: {', '.join(both)}"
     )
 
 

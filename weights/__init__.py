@@ -4,6 +4,7 @@ compact_s is the network trained for fidelity to the original, compact_s_percept
 hold a network for Keras, `.tflite` files for devices; compact_s.int8 is the integer file. weights/README.md lists what there is and how good it is.
 """
 
+import json
 from pathlib import Path
 
 from errors import UserError
@@ -42,6 +43,16 @@ def fidelity_and_perceptual(name: str) -> tuple[Path, Path] | None:
     name = str(name).removesuffix(PERCEPTUAL)
     files = keras_file(name), keras_file(name + PERCEPTUAL)
     return files if all(files) else None
+
+
+def of_one_form(name: str) -> bool:
+    """Whether there are both trainings of a network and they can be mixed: the same architecture, as their .json files say."""
+    name = str(name).removesuffix(PERCEPTUAL)
+    files = [FOLDER / f"{each}.json" for each in (name, name + PERCEPTUAL)]
+    if not all(file.is_file() for file in files):
+        return False
+    first, second = (json.loads(file.read_text()) for file in files)
+    return (first["network"], first["config"]) == (second["network"], second["config"])
 
 
 def for_init(name: str) -> Path:

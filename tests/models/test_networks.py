@@ -17,7 +17,7 @@ from models.upsampling import bilinear_double
         ("srresnet", 1_554_883),
         # Compact: 3→w, depth × w→w, w→48, each 3×3 with bias.
         ("compact_xs", 28 * 16 + 3 * 145 * 16 + 145 * 48),
-        ("compact_s", 28 * 32 + 8 * 289 * 32 + 289 * 48),
+        ("compact_s", 28 * 32 + 10 * 289 * 32 + 289 * 16 + 27 * 48),  # a luma tail, and 3×3 of the input without bias
         ("compact_m", 28 * 48 + 8 * 433 * 48 + 433 * 48),
         # EDSR: 3→64, 8 blocks of two 64→64, one more behind them, 64→48.
         ("edsr_8x64", 28 * 64 + 17 * 577 * 64 + 577 * 48),
