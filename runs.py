@@ -23,6 +23,7 @@ ROLES = ("student", "teacher")
 EXPORTED = "student.tflite"
 RESULTS = tuple(f"{role}{SUFFIX}" for role in ROLES)
 BICUBIC = "bicubic"
+_FOREIGN = (".h5", ".hdf5", ".pth", ".pt", ".tar", ".ckpt", ".safetensors")  # what import_weights.py reads
 _KINDS = {".tflite": "tflite", ".keras": "keras", SUFFIX: "weights"}
 
 
@@ -105,10 +106,10 @@ def look_up(word: str | Path, *, fastest: bool = False, engine: str = "auto") ->
     if not path.exists():
         raise _no_such(word)
     kind = kind or next((kind for suffix, kind in _KINDS.items() if path.name.endswith(suffix)), None)
-    if kind is None and path.suffix in (".h5", ".hdf5"):
+    if kind is None and path.suffix in _FOREIGN:
         raise UserError(
-            f"{path}: a Keras model or weights in HDF5, not a .weights.h5 file of this program; with the code that made it, "
-            "save the model as a .keras file: model.save('NAME.keras')"
+            f"{path}: somebody else's network; python import_weights.py {path} makes a .weights.h5 file of it, or, for a Keras model "
+            "that it does not know, save it as a .keras file with the code that made it: model.save('NAME.keras')"
         )
     if kind is None:
         raise UserError(f"{path}: not a network; give a .tflite, .weights.h5 or .keras file, or a run folder")

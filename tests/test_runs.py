@@ -66,7 +66,11 @@ def test_shipped_networks_by_name(place):
 @pytest.mark.parametrize(
     ("word", "how", "said"),
     [
-        ("generator.h5", {}, r"generator\.h5: a Keras model or weights in HDF5, .* save the model as a \.keras file"),
+        (
+            "generator.h5",
+            {},
+            r"generator\.h5: somebody else's network; python import_weights\.py generator\.h5 .* as a \.keras file",
+        ),
         ("none", {}, "none: no such file or folder; give .* or a shipped network: .*compact_s"),
         ("photo.jpg", {}, "photo.jpg: not a network; give a .tflite, .weights.h5 or .keras file, or a run folder"),
         ("photos", {"fastest": True}, "photos: a folder without student.tflite, student.weights.h5 or teacher.weights"),

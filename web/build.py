@@ -44,6 +44,7 @@ def main(settings: Build) -> None:
 
     students = read_students(Path(settings.page.models))
     output = Path(settings.page.output)
+    _require_runtime()
     _make_room(output)
     shutil.copytree(_HERE / "page", output, dirs_exist_ok=True)
     copy_runtime(output / "litert")
@@ -54,10 +55,14 @@ def main(settings: Build) -> None:
     logging.info("%s: a page with %s", output, ", ".join(entry["name"] for _, entry in students))
 
 
-def copy_runtime(folder: Path) -> None:
-    """Copy LiteRT.js into `folder`. Raises UserError where it is not installed."""
+def _require_runtime():
     if not (_PACKAGES / "core").is_dir():
         raise UserError(f"{_PACKAGES}: LiteRT.js is not there; install it with: npm ci --prefix web")
+
+
+def copy_runtime(folder: Path) -> None:
+    """Copy LiteRT.js into `folder`. Raises UserError where it is not installed."""
+    _require_runtime()
     folder.mkdir()
     # Browsers know no package names inside a worker: the one import by name becomes one by path.
     index = (_PACKAGES / "core/dist/index.js").read_text()

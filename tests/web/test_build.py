@@ -88,3 +88,13 @@ def test_a_folder_that_is_no_page_stays(students_folder, tmp_path):
     done = build(f"--models={students_folder}", f"--output={tmp_path}")
     assert done.returncode == 1 and "holds no page; name another folder" in done.stderr
     assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_without_the_npm_packages_nothing_is_made(students_folder, tmp_path, monkeypatch):
+    from web import build as command
+
+    monkeypatch.setattr(command, "_PACKAGES", tmp_path / "node_modules" / "@litertjs")
+    page = command.Page(models=str(students_folder), output=str(tmp_path / "page"))
+    with pytest.raises(UserError, match="LiteRT.js is not there; install it with: npm ci --prefix web"):
+        command.main(command.Build(page=page))
+    assert not (tmp_path / "page").exists()
