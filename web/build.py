@@ -44,8 +44,9 @@ def main(settings: Build) -> None:
 
     students = read_students(Path(settings.page.models))
     output = Path(settings.page.output)
+    _refuse_what_is_no_page(output)
     _require_runtime()
-    _make_room(output)
+    shutil.rmtree(output, ignore_errors=True)
     shutil.copytree(_HERE / "page", output, dirs_exist_ok=True)
     copy_runtime(output / "litert")
     (output / "students").mkdir()
@@ -73,11 +74,9 @@ def copy_runtime(folder: Path) -> None:
             shutil.copyfile(_PACKAGES / "core/wasm" / (build + suffix), folder / (build + suffix))
 
 
-def _make_room(output):
-    """Remove an earlier page, and nothing else."""
+def _refuse_what_is_no_page(output):
     if output.exists() and not (output / _MANIFEST).is_file() and (not output.is_dir() or any(output.iterdir())):
         raise UserError(f"--output={output}: is there already and holds no page; name another folder")
-    shutil.rmtree(output, ignore_errors=True)
 
 
 if __name__ == "__main__":
