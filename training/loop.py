@@ -57,8 +57,8 @@ class LoopOptions:
 
 
 def run_phases(phases, *, folder, batches, validator, save_weights, options):
-    """Train phase after phase in one run folder; each begins with the weights that the one before kept (see `Phase.begins`), and
-    with the batches behind those of that one. Finished phases are passed over.
+    """Train phase after phase in one run folder. Each begins with the weights that the one before kept, or `Phase.begins`, and
+    with the batches behind its. Finished phases are passed over.
 
     batches: `f(start)` gives the run's batches (lr, hr) from number `start` on. validator: `metrics(model)` gives {name: number}, the first the one
     to rank by, higher is better; `pictures(model)` gives {name: (1, H, W, 3)}; `identity` says what it measures, in words: metrics compare only
@@ -80,7 +80,9 @@ def run_phases(phases, *, folder, batches, validator, save_weights, options):
                 )
                 summary = run.run(batches, interruption)
             summaries.append(summary)
-            if is_chief() and not begun_after:
+            if (
+                is_chief() and not begun_after
+            ):  # the last of those that have begun: the result of the run, if no side branch
                 folder.sound_phase_weights(phase.name, result=phase.begins is None)
             ends[phase.name] = ends[source] + phase.steps
             before = before if phase.begins else phase.name

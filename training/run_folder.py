@@ -293,7 +293,7 @@ class RunFolder:
             )
         return None
 
-    def sound_phase_weights(self, phase, *, result=True):
+    def sound_phase_weights(self, phase, *, result=False):
         """The weight file of a finished phase. Raises UserError when it is gone or not what was written.
 
         result: put back the result of the run from it, where that is gone.
