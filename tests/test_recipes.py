@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import models
+
 ROOT = Path(__file__).parent.parent
 RECIPES = {path.stem: path for path in sorted((ROOT / "recipes").glob("*.txt")) if not path.stem.startswith("demo_")}
 SHORT = [
@@ -66,7 +68,11 @@ def test_its_command_knows_all_its_flags(name):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("recipes")
+    """With a small network in the place of the one that from_realesrgan imports."""
+    folder = tmp_path_factory.mktemp("recipes")
+    teacher = models.build_generator("srvgg", depth=1, width=8)
+    models.save_weights(teacher, folder / words("from_realesrgan")["teacher"])
+    return folder
 
 
 @pytest.mark.slow
