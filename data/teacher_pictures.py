@@ -13,12 +13,14 @@ from pathlib import Path
 
 import numpy as np
 from absl import logging
+from PIL import Image
 from tqdm import tqdm
 
 from data.images import IMAGE_SUFFIXES, list_images, read_rgb
 from data.mapped_file import open_folder
 from data.source import fingerprint
-from errors import UserError
+from data.store import PictureStore
+from errors import UserError, reason
 
 FORMATS = ("uint8", "float16")
 
@@ -65,6 +67,29 @@ def open_teacher_pictures(store, *, upscale, teacher_key, cache_dir, dtype="uint
     return TeacherPictures(pixels=pixels, shapes=shapes, dtype=dtype)
 
 
+def export_lr(store: PictureStore, folder: str | Path) -> int:
+    """Write the store's low-resolution images as PNG files, for any upscaler. Returns how many.
+
+    folder: must not hold anything yet. Their names are those that `teacher_images` looks for. Raises UserError where it cannot be written.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"--export_lr={folder}: is there already, and not an empty folder; name another one")
+    try:
+        for i, name in enumerate(store.names):
+            path = folder / f"{_stem(name)}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.array(store.lr(i))).save(path)
+    except OSError as error:
+        raise UserError(f"--export_lr={folder}: cannot be written ({reason(error)})") from error
+    return len(store)
+
+
+def _stem(name):
+    """The name of an image without the suffix of its file."""
+    return Path(name).with_suffix("").as_posix() if Path(name).suffix.lower() in IMAGE_SUFFIXES else name
+
+
 def teacher_images(folder, store, *, cache_dir):
     """Pictures that any upscaler made of the store's LR pictures, as TeacherPictures of format uint8.
 
@@ -75,7 +100,7 @@ def teacher_images(folder, store, *, cache_dir):
     found = {path.relative_to(folder).with_suffix("").as_posix(): path for path in files}
     paths = {}
     for name in store.names:
-        stem = Path(name).with_suffix("").as_posix() if Path(name).suffix.lower() in IMAGE_SUFFIXES else name
+        stem = _stem(name)
         paths[name] = found.get(stem) or found.get(f"{stem}_x{store.scale}")
         if paths[name] is None:
             raise UserError(f"--teacher_images={folder}: holds no picture {stem}, one of {len(store)} that are wanted")

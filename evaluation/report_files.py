@@ -4,10 +4,13 @@ import csv
 import io
 import json
 import math
+import os
+import platform
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,15 @@ from errors import UserError
 from evaluation.report import Table, aligned_lines, latency_line, markdown_lines, markdown_table, protocol_line
 from evaluation.results import Evaluation
 from runs import commit
+
+_INSTRUCTIONS = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_vnni": "VNNI",
+    "amx_tile": "AMX",
+    "asimddp": "dot product",
+    "i8mm": "I8MM",
+}
 
 
 def as_dict(evaluation: Evaluation) -> dict[str, Any]:
@@ -62,8 +74,21 @@ def write_table(stem: Path, table: Table, *, notes: Sequence[str], content: dict
 
 
 def origin() -> dict[str, str | None]:
-    """The command that runs and the commit of its source, for a report."""
-    return {"command": " ".join(sys.argv), "commit": commit()}
+    """The command that runs, the commit of its source, the machine and the day, for a report."""
+    day = datetime.now(timezone.utc).date().isoformat()
+    return {"command": " ".join(sys.argv), "commit": commit(), "machine": _machine(), "day": day}
+
+
+def _machine():
+    """The processor, what of its instructions decides the speed of convolutions, and its cores."""
+    with suppress(OSError):  # Linux
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+        facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+        flags = facts.get("flags", facts.get("Features", "")).split()
+        known = [name for flag, name in _INSTRUCTIONS.items() if flag in flags]
+        name = facts.get("model name", platform.machine())
+        return f"{name}, {os.cpu_count()} cores" + (f", {', '.join(known)}" if known else "")
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 
 def check_writable(folder: str | Path) -> None:

@@ -146,9 +146,50 @@ class PixelShuffle(layers.Layer):
         return self.activation(ops.depth_to_space(self.conv(x), self.factor))
 
 
-def prelu(name: str) -> layers.PReLU:
-    """One slope per channel, shared over height and width, starting at 0.25 (He et al., arXiv:1502.01852)."""
-    return layers.PReLU(shared_axes=[1, 2], alpha_initializer=keras.initializers.Constant(0.25), name=name)
+class PReLU(layers.PReLU):
+    """One slope per channel, shared over height and width, starting at 0.25 (He et al., arXiv:1502.01852).
+
+    It has Keras' name: weight files find a layer by the name of its class.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(shared_axes=[1, 2], alpha_initializer=keras.initializers.Constant(0.25), **kwargs)
+        self._slopes = None
+
+    def for_integers(self) -> None:
+        """From now on compute in the form that a phone's runtime has in integers, with the slopes a of this moment.
+
+        XNNPACK has PRELU in floats only. a·x + ReLU((1 - a)·x) is the same where a ≤ 1, and two depthwise 1×1 convolutions, the second with its
+        ReLU inside; where a slope is above 1, a third one turns the sign of |1 - a|. docs/export.md has the times of other forms.
+        """
+        self._slopes = np.array(ops.convert_to_numpy(self.alpha)).reshape(1, 1, -1, 1)
+
+    def call(self, x: Tensor) -> Tensor:
+        if self._slopes is None:
+            return super().call(x)
+        bend = 1 - self._slopes
+        rest = ops.relu(self._times(x, np.abs(bend)))
+        return self._times(x, self._slopes) + (self._times(rest, np.sign(bend)) if bend.min() < 0 else rest)
+
+    @staticmethod
+    def _times(x: Tensor, factors: np.ndarray) -> Tensor:
+        return ops.depthwise_conv(x, ops.convert_to_tensor(factors, dtype=x.dtype), padding="same")
+
+
+def for_integers(network: keras.layers.Layer) -> None:
+    """`PReLU.for_integers` of all in a network, however deep."""
+    waiting = [network]
+    while waiting:
+        layer = waiting.pop()
+        if isinstance(layer, PReLU):
+            layer.for_integers()
+        held = [item for value in vars(layer).values() for item in (value if isinstance(value, list) else [value])]
+        waiting += [item for item in held if isinstance(item, keras.layers.Layer)]
+
+
+def prelu(name: str) -> PReLU:
+    """Our `PReLU`, of that name."""
+    return PReLU(name=name)
 
 
 def pixel_shuffles(*, filters: int, scale: int) -> list[PixelShuffle]:

@@ -434,6 +434,12 @@ class Transfer:
         fixed=True,
         place=True,
     )
+    export_lr: str | None = setting(
+        None,
+        "Write the low-resolution training images into this folder, for any upscaler and --teacher_images, and train nothing.",
+        place=True,
+        recorded=False,
+    )
 
 
 @dataclass(frozen=True)

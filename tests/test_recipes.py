@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import models
 from losses.perceptual import PerceptualLoss
 from losses.pixel import mae_loss, mse_loss, total_variation_loss
 from transfer.methods import METHODS
@@ -167,7 +168,11 @@ def test_published_values(name, published):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("recipes")
+    """With a small network in the place of the one that from_realesrgan imports."""
+    folder = tmp_path_factory.mktemp("recipes")
+    teacher = models.build_generator("srvgg", depth=1, width=8)
+    models.save_weights(teacher, folder / words("from_realesrgan")["teacher"])
+    return folder
 
 
 @pytest.mark.slow

@@ -28,6 +28,14 @@ _PURPOSES = {
     False: "trained for fidelity: as close to the original as its size allows, a little soft",
     True: "trained on for realism against a discriminator: sharper, and further from the original in dB",
 }
+# The rows of README.md: what a reader wants, and the network for it.
+_CHOICES = {
+    "compact_s.int8": "faithful, small and fast: an app, a machine without a GPU",
+    "compact_s": "the same in floats, the default of every command",
+    "compact_xs.int8": "the smallest and fastest: video",
+    "compact_s_perceptual": "sharper: texture is guessed",
+    "bicubic": "JPEG or noisy images, for now",
+}
 _LIMITS = (
     "Made for pictures that were reduced by bicubic interpolation and are otherwise clean; noise and JPEG blocks are enlarged with the rest. "
     "Fine texture is guessed, text of a few pixels included: do not use it where a detail is evidence."
@@ -43,11 +51,11 @@ def main(_: Command) -> None:
         [
             *table_of(report),
             "",
-            f"{report['protocol']}; LPIPS v0.1, SqueezeNet 1.1, lower is better. {report['latency_protocol']}.",
+            _measured(report),
         ]
     )
-    for path in (ROOT / "README.md", weights.FOLDER / "README.md"):
-        replace(path, "results", table)
+    replace(weights.FOLDER / "README.md", "results", table)
+    replace(ROOT / "README.md", "results", "\n".join([*choices_of(report), "", _measured(report)]))
     for target in LEDGERS:
         if (ledger := RESULTS / target / "ledger.md").is_file():
             replace(ROOT / "docs" / "distillation.md", target, ledger.read_text().strip())
@@ -82,6 +90,33 @@ def table_of(report: dict) -> list[str]:
             ]
         )
     return markdown_lines(header, rows)
+
+
+def choices_of(report: dict) -> list[str]:
+    """What to take for what, as lines of Markdown. Raises UserError where a network of the table was not measured."""
+    models = report["models"]
+    if missing := [name for name in _CHOICES if name not in models]:
+        raise UserError(f"{REPORT}: lacks {', '.join(missing)}")
+    benchmarks = list(next(iter(models.values()))["benchmarks"])
+    header = ["you want", "network", " / ".join(benchmarks), f"LPIPS, {benchmarks[-1]}", "file", "ms"]
+    rows = []
+    for name, purpose in _CHOICES.items():
+        model, scores = models[name], models[name]["benchmarks"]
+        rows.append(
+            [
+                purpose,
+                f"`{name}`",
+                " / ".join(f"{scores[benchmark]['psnr']:.2f}" for benchmark in benchmarks) + " dB",
+                f"{scores[benchmarks[-1]]['lpips']:.3f}",
+                f"{model['file_size'] / 1000:.0f} kB" if model["file_size"] else "",
+                f"{model['latency']['median_ms']:.0f}",
+            ]
+        )
+    return markdown_lines(header, rows)
+
+
+def _measured(report):
+    return f"{report['protocol']}; LPIPS v0.1, SqueezeNet 1.1, lower is better. {report['latency_protocol']}; {report['machine']}; {report['day']}."
 
 
 def quality(score: dict) -> str:

@@ -6,6 +6,7 @@ from absl import logging
 
 import data
 from cli import app
+from data.teacher_pictures import export_lr
 from errors import UserError
 from models import clone
 from runs import find_weights
@@ -20,7 +21,13 @@ _OPTIONAL = {"content_weight": "content", "kd_weight": "imitation", "affinity_we
 
 
 def distill(settings: Distill, method: Method) -> None:
-    """Load the teacher, build the student, train the method's phases (or --qat's), write the report. Raises UserError."""
+    """Load the teacher, build the student, train the method's phases (or --qat's), write the report. With --export_lr only
+    write the low-resolution training images. Raises UserError.
+    """
+    if settings.transfer.export_lr:
+        count = export_lr(data.open_pictures(settings.pictures, "train"), settings.transfer.export_lr)
+        logging.info("%s: %d low-resolution training images", settings.transfer.export_lr, count)
+        return
     quantised = settings.transfer.qat
     trained = qat.METHOD if quantised else method
     published = {name: value for name, value in trained.published.items() if name not in settings.given}

@@ -12,7 +12,7 @@ from PIL import Image
 import data
 import models
 from data.bicubic import upscale
-from data.teacher_pictures import open_teacher_pictures, teacher_images
+from data.teacher_pictures import export_lr, open_teacher_pictures, teacher_images
 from errors import UserError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -85,6 +85,22 @@ def test_pictures_of_any_upscaler(store, tmp_path):
     (folder / f"{Path(store.names[0]).stem}.png").unlink()
     with pytest.raises(UserError, match="--teacher_images=.*: holds no picture"):
         teacher_images(folder, store, cache_dir=tmp_path)
+
+
+def test_low_resolution_images_go_to_any_upscaler_and_come_back(store, tmp_path):
+    small, large = tmp_path / "small", tmp_path / "large"
+    assert export_lr(store, small) == len(store)
+    files = sorted(small.rglob("*.png"))
+    assert len(files) == len(store)
+    for path in files:  # any upscaler: this one repeats pixels
+        target = large / path.relative_to(small)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.array(Image.open(path)).repeat(4, axis=0).repeat(4, axis=1)).save(target)
+    teacher = teacher_images(large, store, cache_dir=tmp_path)
+    for i in range(len(store)):
+        np.testing.assert_array_equal(teacher.sr(i), np.array(store.lr(i)).repeat(4, axis=0).repeat(4, axis=1))
+    with pytest.raises(UserError, match="--export_lr=.*small: is there already"):
+        export_lr(store, small)
 
 
 @pytest.mark.slow
