@@ -9,7 +9,7 @@ from export.saved_model import export_graph
 from models import check_finite, clone
 from models.compact import Compact
 from models.quantized import QuantizedCompact
-from models.upsampling import for_integers
+from models.upsampling import prelus
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 
@@ -39,9 +39,10 @@ def convert(model, *, height=None, width=None, quantize="none", calibration=()):
         raise UserError(f"--quantize={quantize}: the student is a quantised one; export it with --quantize=int8")
     if isinstance(model, Compact) and quantize == "int8":
         model = QuantizedCompact.of(model, calibration)
-    elif quantize == "int8" and not isinstance(model, QuantizedCompact):
+    elif quantize == "int8" and prelus(model):
         model = clone(model)
-        for_integers(model)
+        for activation in prelus(model):
+            activation.for_integers()
     with tempfile.TemporaryDirectory() as folder:
         export_graph(fused(model), folder, batch=1, height=height, width=width, eight_bits=quantize == "int8")
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)

@@ -176,15 +176,16 @@ class PReLU(layers.PReLU):
         return ops.depthwise_conv(x, ops.convert_to_tensor(factors, dtype=x.dtype), padding="same")
 
 
-def for_integers(network: keras.layers.Layer) -> None:
-    """`PReLU.for_integers` of all in a network, however deep."""
-    waiting = [network]
+def prelus(network: keras.layers.Layer) -> list[PReLU]:
+    """All in a network, however deep."""
+    waiting, found = [network], []
     while waiting:
         layer = waiting.pop()
         if isinstance(layer, PReLU):
-            layer.for_integers()
+            found.append(layer)
         held = [item for value in vars(layer).values() for item in (value if isinstance(value, list) else [value])]
         waiting += [item for item in held if isinstance(item, keras.layers.Layer)]
+    return found
 
 
 def prelu(name: str) -> PReLU:
