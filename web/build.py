@@ -76,4 +76,4 @@ def _make_room(output):
 
 
 if __name__ == "__main__":
-    app.run(main, Build(), description=__doc__, tensorflow=False)
+    app.run(main, Build(), description=__doc__)
