@@ -1,12 +1,14 @@
 """Compare models side by side: quality, size and speed.
 
-Without flags: bicubic, the teacher of runs/teacher, the newest student under runs/ and its TFLite file, on the validation images that the
-student's run kept aside. Writes tables (report.json, .md, .csv, pictures.csv), a chart of quality against latency and comparison.png, a
-labelled sheet of crops, into --output. docs/evaluation.md explains every figure.
+    python evaluate.py                                              bicubic, teacher, newest student and its TFLite file
+    python evaluate.py --models=bicubic,compact_s,runs/g2g_al --benchmarks=Set5:PHOTOS/Set5
+    python evaluate.py --models=new=runs/g2g_al,compact_s --baseline=compact_s --max_drop=0.1      a gate: exit status 3
+    python evaluate.py --ledger runs/alone runs/g2g                 what knowledge transfer gained, with confidence intervals
+    python evaluate.py --interpolate=A.weights.h5,B.weights.h5      a sweep between two weight files
 
-  --ledger RUNS...        what knowledge transfer gained over training alone, with confidence intervals
-  --interpolate=A,B       a sweep of network interpolation between two weight files
-  --min_psnr, --max_drop, --max_ms_ratio    gates: exit status 3 when one is missed; 1 when something could not be measured
+Without --benchmarks it measures on the validation images of the student's run. It writes tables (report.json, .md, .csv, pictures.csv), a
+chart of quality against latency and comparison.png, a labelled sheet of crops, into --output. docs/evaluation.md explains every figure. The
+exit status is 1 where something could not be measured.
 """
 
 from cli import app

@@ -1,7 +1,11 @@
 """Export a trained student as a TFLite file, proven against the student before it is kept.
 
-Takes the newest student under runs/ unless --student says otherwise, and writes student.tflite (student.int8.tflite and so on when quantised) beside
-it, with a .json that describes it and holds the proof. The file of a shipped network goes to the current folder.
+    python export_tflite.py                                                   the newest student under runs/: student.tflite beside it
+    python export_tflite.py --student=compact_s --height=180 --width=320      a shipped one, of a fixed size, into the current folder
+    python export_tflite.py --student=runs/g2g_al --quantize=int8             integers: student.int8.tflite
+    python export_tflite.py --check --student=srresnet                        does this network convert, and what would a phone run?
+
+Beside the file stands a .json, which describes it and holds the proof. docs/export.md explains the forms, docs/mobile.md what an app does with them.
 """
 
 from cli import app

@@ -1,8 +1,14 @@
-"""Enlarge images and videos: upscale.py IMAGE, FOLDER or VIDEO … [--output FILE, FOLDER or PATTERN]
+"""Enlarge images and videos.
 
-An image's result is written beside it as NAME_x4.png (or whatever the image's format is), a folder's into FOLDER_x4. Existing files are left alone
-unless --overwrite is given; a folder that was begun goes on where it stopped. "-" is a stream
-of raw RGB frames from standard input to standard output.
+    python upscale.py photo.jpg                                photo_x4.jpg, beside it
+    python upscale.py holiday/                                 every image under it, into holiday_x4/; called again it goes on
+    python upscale.py logo.png scan.tif -o large/              into a folder
+    python upscale.py photo.jpg --fit=3840x2160                or --scale=2, --width=1920, --height=1080
+    python upscale.py photo.jpg --model=compact_s_perceptual   sharper
+    python upscale.py clip.mp4 -o large.mp4                    needs requirements-video.txt
+    ffmpeg … | python upscale.py - --video_size=640x360 | …    raw RGB frames from standard input to standard output
+
+Existing files are left alone unless --overwrite is given.
 """
 
 from cli import app
@@ -17,4 +23,4 @@ def main(settings: Upscale, words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    app.run(main, Upscale(), description=__doc__, tensorflow=False, operands=True)
+    app.run(main, Upscale(), description=__doc__, operands=True)

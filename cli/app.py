@@ -1,5 +1,6 @@
 """Starts a command: reads its flags, prints help in plain words, and turns a user's mistake into one line instead of a traceback."""
 
+import faulthandler
 import functools
 import inspect
 import logging
@@ -23,6 +24,7 @@ from settings.fields import Command
 # TensorFlow's own chatter hides what the command says; whoever wants it sets the variable.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+_LONGEST = 100  # characters of choices beside a flag
 _ROOT = Path(__file__).parent.parent
 # All but tab and new line, and what turns the direction of writing.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -33,14 +35,13 @@ def run(
     defaults: Command,
     *,
     description: str,
-    tensorflow: bool = True,
     operands: bool = False,
 ) -> None:
     """Define the flags, parse them, call `main(settings)`, exit with its status.
 
     defaults: the command's settings where no flag says otherwise. description: what the command does,
-    shown above the flags by --help. tensorflow: import it first, without its start-up messages.
-    operands: words that are no flags are handed on, `main(settings, words)`; without it they are a mistake.
+    shown above the flags by --help. operands: words that are no flags are handed on, `main(settings, words)`; without it they are
+    a mistake.
     """
     define(defaults)
     if operands:
@@ -54,7 +55,7 @@ def run(
         return main(read(defaults), *words)
 
     app.run(
-        lambda argv: _guarded(functools.partial(call, argv), tensorflow),
+        lambda argv: _guarded(functools.partial(call, argv)),
         flags_parser=functools.partial(_parse, operands=operands),
     )
 
@@ -71,17 +72,21 @@ def _parse(argv, *, operands):
     return left
 
 
-def _guarded(main, tensorflow):
+def _guarded(main):
+    aside = _put_native_stderr_aside()
     _log_plainly()
     _unwind_when_told_to_stop()
     try:
-        if tensorflow:
-            _import_tensorflow()
         sys.exit(main() or 0)
     except UserError as error:
         _fail(str(error), status=1)
     except KeyboardInterrupt:
         _fail("stopped", status=130)
+    except Exception:  # a fault of ours: what the libraries said may explain it
+        if aside:
+            aside.seek(0)
+            print(aside.read().decode(errors="replace"), end="", file=sys.stderr)
+        raise
 
 
 def _unwind_when_told_to_stop():
@@ -115,20 +120,20 @@ def _fail(message, *, status):
     sys.exit(status)
 
 
-def _import_tensorflow():
-    """Import TensorFlow with the native standard error put aside: it writes start-up notes there that no setting silences."""
-    with tempfile.TemporaryFile() as aside:
-        stderr = os.dup(2)
-        os.dup2(aside.fileno(), 2)
-        try:
-            import tensorflow  # noqa: F401
-        except Exception:
-            aside.seek(0)
-            os.write(stderr, aside.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+def _put_native_stderr_aside():
+    """Descriptor 2 becomes a file, which is returned; Python's own standard error stays where it is.
+
+    TensorFlow, LiteRT and their like write notes there that no setting silences. Whoever wants them sets TF_CPP_MIN_LOG_LEVEL to 0 or 1:
+    then nothing is moved, and None is returned. A process that is started from here gets `stderr=sys.stderr`.
+    """
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] in ("0", "1"):
+        return None
+    aside = tempfile.TemporaryFile()  # noqa: SIM115, open as long as the process
+    sys.stderr.flush()
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    os.dup2(aside.fileno(), 2)
+    faulthandler.enable(sys.stderr)
+    return aside
 
 
 class _LineHandler(logging.Handler):
@@ -152,16 +157,21 @@ def _log_plainly():
 def _help(description):
     """Description, then the flags of each group with their defaults."""
     lines = [inspect.cleandoc(description), ""]
+    aliases = {flag.name: name for name, flag in flags.FLAGS._flags().items() if len(name) == 1}
     for group, members in flags.FLAGS.flags_by_module_dict().items():
         if not group.startswith(GROUP):
             continue
         lines.append(group.removeprefix(GROUP) + ":")
         for flag in members:
+            names = f"-{aliases[flag.name]}, --{flag.name}" if flag.name in aliases else f"--{flag.name}"
             default = "" if flag.default in (None, "", []) else f" [{flag.default_as_str.strip(chr(39))}]"
             choices = getattr(flag.parser, "enum_values", None)
-            value = "" if flag.boolean else f"={'|'.join(choices) if choices else flag.name.split('_')[-1].upper()}"
-            lines.append(f"  --{flag.name}{value}{default}")
-            text = flag.help.removeprefix(f"<{'|'.join(choices or [])}>: ")  # absl puts the choices there again
+            listed = "|".join(choices or [])
+            named = not listed or len(listed) > _LONGEST  # the choices then stand in the text
+            value = "" if flag.boolean else f"={flag.name.split('_')[-1].upper() if named else listed}"
+            lines.append(f"  {names}{value}{default}")
+            text = flag.help.removeprefix(f"<{listed}>: ")  # absl puts the choices there again
+            text += f" One of {', '.join(choices)}." if listed and named else ""
             lines += textwrap.wrap(text, 100, initial_indent=" " * 8, subsequent_indent=" " * 8)
         lines.append("")
     lines.append("--flagfile=FILE reads flags from a file, one a line. A flag without a default is off.")

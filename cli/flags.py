@@ -8,7 +8,8 @@ from absl import flags
 
 from settings.fields import About, Command, about, about_fields, kind_of
 
-GROUP = "group: "  # marks the flags that are ours; the rest is the heading in --help
+GROUP = "group: "  # marks the flags that --help shows; the rest is the heading
+_UNUSED = "unused"
 _FLAGS = flags.FLAGS
 
 
@@ -45,7 +46,8 @@ class _NumberList(flags.ListParser):
 def define(command: Command, values: flags.FlagValues = _FLAGS) -> None:
     """Define a flag for every setting; the values in `command` are the defaults."""
     for group, item in command.items():
-        _define(group, item, values)
+        heading = GROUP + (about(item).under or group.heading)
+        _define(group, item, values, heading=_UNUSED if item.name in command.unused else heading)
 
 
 def read(command: Command, values: flags.FlagValues = _FLAGS) -> Command:
@@ -70,9 +72,9 @@ def _parser(group: Any, item: Field) -> flags.ArgumentParser:
     return _FiniteFloat(said) if kind is float else flags.ArgumentParser()
 
 
-def _define(group: Any, item: Field, values: flags.FlagValues) -> None:
+def _define(group: Any, item: Field, values: flags.FlagValues, *, heading: str) -> None:
     kind, said, default = kind_of(group, item), about(item), getattr(group, item.name)
-    where = {"module_name": GROUP + group.heading, "flag_values": values}
+    where = {"module_name": heading, "flag_values": values}
     if kind is bool:
         flags.DEFINE_boolean(item.name, default, said.help, **where)
     elif kind is tuple:

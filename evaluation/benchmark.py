@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from absl import logging
+from tqdm import tqdm
 
 from errors import UserError, reason
 from evaluation.candidates import Candidate
@@ -123,7 +124,7 @@ def _evaluate_benchmark(evaluation, upscalers, benchmark, pairs, lpips, watch):
     scores = {name: BenchmarkScore() for name in upscalers}
     measured = False
     try:
-        for pair in pairs:
+        for pair in tqdm(pairs, benchmark, unit="", disable=None, delay=2, leave=False):
             _check_measurable(pair, evaluation)
             results = {}
             for name in list(upscalers):

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+from tqdm import tqdm
 
 from errors import UserError
 from inference.tiling import upscale_tiled
@@ -36,7 +37,7 @@ def measure(engines, *, height=180, width=320, repetitions=20, warmup=3, threads
         raise ValueError(f"repetitions {repetitions}: must be at least 1")
     lr = np.random.default_rng(0).random((height, width, 3), np.float32)
     times = {name: [] for name in engines}
-    for round_number in range(warmup + repetitions):
+    for round_number in tqdm(range(warmup + repetitions), "timing", unit="", disable=None, delay=2, leave=False):
         for name, engine in engines.items():
             if failures and name in failures:
                 continue

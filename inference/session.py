@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from inference.sizes import Size, parse_box
 from inference.strength import interpolated, phase_files
 from inference.upscaler import Upscaler, open_engine
 from inference.video import CONTAINERS, READABLE_VIDEOS, upscale_raw, upscale_video
-from runs import newest_student_or_none
+from inference.writing import WRITABLE
 from settings.files import Upscaling
 
 
@@ -37,6 +38,7 @@ def upscale_all(settings: Upscaling, words: list[str]) -> int:
         number = getattr(signal, name, None)
         if number and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
+    _check_words(words, settings.output)
     size = asked_size(settings)
     upscaler = open_upscaler(settings)
     label = size.label if size else str(upscaler.scale)
@@ -47,6 +49,21 @@ def upscale_all(settings: Upscaling, words: list[str]) -> int:
     images = [word for word in words if word not in videos]
     failed = session.videos([Path(video) for video in videos])
     return int((images and session.images(images)) or failed)
+
+
+def _check_words(words: list[str], output: str | None) -> None:
+    """Raises UserError for `upscale.py IN OUT`, and for a result of a kind that is not written."""
+    last = Path(words[-1])
+    if len(words) > 1 and last.suffix and not last.exists() and all(Path(word).exists() for word in words[:-1]):
+        raise UserError(
+            f"{last}: no such file; for the result to go there: upscale.py {' '.join(words[:-1])} -o {last}"
+        )
+    if not output or output == "-" or "{" in output or output.endswith(("/", os.sep)) or Path(output).is_dir():
+        return
+    suffix = Path(output).suffix.lower()
+    if suffix and suffix not in (*WRITABLE, *CONTAINERS):
+        known = " ".join((*WRITABLE, *CONTAINERS))
+        raise UserError(f"--output={output}: cannot write {suffix}; use one of {known}, or for a folder {output}/")
 
 
 def asked_size(settings: Upscaling) -> Size | None:
@@ -61,7 +78,10 @@ def asked_size(settings: Upscaling) -> Size | None:
 
 def open_upscaler(settings: Upscaling) -> Upscaler:
     """The upscaler that the settings describe. Raises UserError."""
-    model = settings.model or _default_model()
+    model = settings.model
+    if model is None:
+        model = weights.DEFAULT
+        logging.info("model: %s, as shipped; --model takes another", model)
     if settings.strength is not None:
         use_tensorflow_threads(settings.threads)
         model = interpolated(*phase_files(model), settings.strength)
@@ -69,12 +89,6 @@ def open_upscaler(settings: Upscaling) -> Upscaler:
     engine = SelfEnsemble(engine) if settings.self_ensemble else engine
     engine = PreservedColour(engine) if settings.preserve_color else engine
     return Upscaler(engine, tile=settings.tile, memory_mb=settings.memory_mb)
-
-
-def _default_model() -> str | Path:
-    model = newest_student_or_none() or weights.DEFAULT
-    logging.info("model: %s", model)
-    return model
 
 
 class _Session:
@@ -93,7 +107,7 @@ class _Session:
 
         extension = f".{settings.format}" if settings.format else None
         pairs = plan_outputs(words, settings.output, scale=self._label, extension=extension, problem=fail)
-        left_out = len(failed)
+        left_out, began = len(failed), time.monotonic()
         with FileProgress([source for source, _ in pairs]) as progress:
             events = upscale_files(
                 self._upscaler,
@@ -115,6 +129,9 @@ class _Session:
                     logging.info("%s", event.target)
                     if settings.compare:
                         self._compare(event.source, event.target, fail)
+        if written and len(pairs) > 1:
+            folder = _common_folder([target for _, target in pairs])
+            logging.info("%d images in %.3g s -> %s/", written, time.monotonic() - began, folder)
         if skipped:
             logging.info("%d of %d were done already; --overwrite does them again", skipped, len(pairs))
         if failed and (count := len(pairs) + left_out) > 1:
@@ -166,7 +183,13 @@ class _Session:
 
     def _video(self, source: Path, target: Path) -> bool:
         """Upscale a video under a progress bar, and say how fast it went. Returns whether something is wrong."""
-        with FileProgress([source]) as progress:
+        form = "{n_fmt} of {total_fmt} frames |{bar}| {rate_fmt}, {remaining} left"
+        with tqdm(unit=" frames", bar_format=form, disable=None) as bar:
+
+            def advance(share: float) -> None:  # of one frame, as far as their number is known
+                bar.total = round(1 / share)
+                bar.update()
+
             done = upscale_video(
                 self._upscaler,
                 source,
@@ -175,7 +198,7 @@ class _Session:
                 preview=self._settings.preview,
                 deinterlace=self._settings.deinterlace == "auto",
                 overwrite=self._settings.overwrite,
-                advance=lambda share: progress.advance(source, share),
+                advance=advance,
             )
         speed = done.frames / done.seconds
         logging.info("%s: %d frames in %.1f s, %.1f frames a second", target, done.frames, done.seconds, speed)
@@ -209,6 +232,12 @@ class _Session:
             raise UserError("-: standard input is empty; it takes raw RGB frames of 8 bits")
         logging.info("%d frames", count)
         return 0
+
+
+def _common_folder(paths: list[Path]) -> Path:
+    """The folder that holds all of them, somewhere below it; as seen from here where it lies below here."""
+    folder = Path(os.path.commonpath([path.absolute().parent for path in paths]))
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 class FileProgress:

@@ -117,3 +117,4 @@ class Evaluate(Command):
     gates: Gates = Gates()
     tables: OtherTables = OtherTables()
     pictures: Pictures = Pictures()
+    unused: ClassVar[frozenset[str]] = frozenset({"validation_size"})

@@ -10,7 +10,7 @@ import types
 import typing
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class About:
     both allowed; above: one that is not allowed itself. choices: the words it may have. alias: a second
     name of the flag. fixed: a continued run must agree in it. equal: the runs of a ledger must agree in
     it. place: it names a place on one machine, or leaves the result alone. datasets: the data sets that
-    read it; empty where all do. recorded: it stands in config.txt.
+    read it; empty where all do. recorded: it stands in config.txt. under: its heading in `--help`, where
+    that is not its group's.
     """
 
     help: str
@@ -35,6 +36,7 @@ class About:
     place: bool = False
     datasets: tuple[str, ...] = ()
     recorded: bool = True
+    under: str | None = None
 
 
 def setting(default: Any, help: str, **about: Any) -> Any:
@@ -44,9 +46,14 @@ def setting(default: Any, help: str, **about: Any) -> Any:
 
 @dataclass(frozen=True)
 class Command:
-    """Base of a command's settings. given: the settings that the command line or a flag file names."""
+    """Base of a command's settings. given: the settings that the command line or a flag file names.
+
+    unused: settings without effect in this command. They are accepted, as a config.txt of another command
+    may name them, but do not stand in its `--help`.
+    """
 
     given: frozenset[str] = frozenset()
+    unused: ClassVar[frozenset[str]] = frozenset()
 
     def groups(self) -> dict[str, Any]:
         """{field name: group}, in order."""
@@ -79,8 +86,10 @@ class Command:
 
 
 def about_fields(group: Any) -> list[Field]:
-    """The settings of a group, of an instance or a class."""
-    return [item for item in fields(group) if "about" in item.metadata]
+    """The settings of a group, of an instance or a class; its own before those that it inherits."""
+    own = (group if isinstance(group, type) else type(group)).__annotations__
+    found = [item for item in fields(group) if "about" in item.metadata]
+    return sorted(found, key=lambda item: item.name not in own)
 
 
 def about(item: Field) -> About:

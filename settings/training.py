@@ -1,7 +1,7 @@
 """The settings of the commands that train: which images, which network, how long, by which losses, where to."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from settings.fields import Command, setting
 
@@ -34,7 +34,7 @@ _DEGRADED = ("div2k", "folder", "celeb_a", "sample")
 class Pictures:
     """Which images. The fields with `datasets` are read by these data sets only."""
 
-    heading: ClassVar[str] = "Pictures"
+    heading: ClassVar[str] = "Images"
     dataset: str = setting(
         "div2k",
         "div2k: DIV2K with its official low-resolution files, through TensorFlow Datasets (a download of about 4 GB, once). "
@@ -510,10 +510,10 @@ class TrainingCommand(Command):
 
     network: TeacherNetwork | StudentNetwork = StudentNetwork()
     pictures: Pictures = Pictures()
-    machine: Machine = Machine()
     training: Training = Training()
-    losses: Losses = Losses()
     run: Run = Run()
+    losses: Losses = Losses()
+    machine: Machine = Machine()
 
     rates: ClassVar[dict[str, float]] = {"adam": 5e-4, "muon": 2e-3}
 
@@ -553,24 +553,33 @@ class TrainStudent(TrainingCommand):
 class Distill(TrainingCommand):
     """Teach a student from a teacher: knowledge transfer between generators.
 
-      g2g          imitate a teacher trained on pixels, then on content
-      g2g_al       g2g, then adversarial learning of the student (the published study's best)
-      gan2g        imitate a GAN-trained teacher
-      gan2g_al     gan2g, then adversarial learning
-      gan2gan      gan2g_al with a second discriminator, which tells the teacher's images from the student's
-      comparative  copy a GAN-trained teacher's images, whatever the originals are
-      adversarial  pass for the teacher before the teacher's own discriminator
-      g2g_fa       g2g, and relate the parts of an image as the teacher's features do
+        python distill.py --teacher=edsr_8x64 --dataset=folder --hr_dir=PHOTOS     from the shipped teacher, with g2g_al
+        python distill.py --method=g2g                                             from runs/teacher, which train_teacher.py left
+        python distill.py --qat --init=runs/g2g_al                                 then fine-tune it for 8-bit integers
+        python distill.py --flagfile=recipes/lightened_g2g_al.txt                  as a published system did
 
-    Weights without a value on the command line are those that the method's source published.
+    --method     the student learns                                                 published weights: content, kd, others
+    g2g          to imitate a teacher trained on pixels, then on content              1, 0.001
+    g2g_al       g2g, then adversarial learning (the published study's best)        1, 0.001, adversarial 0.001
+    gan2g        to imitate a GAN-trained teacher                                   1, 0.001
+    gan2g_al     gan2g, then adversarial learning                                   1, 0.001, adversarial 0.001
+    gan2gan      gan2g_al, and to pass for the teacher before a 2nd discriminator   1, 0.001, adversarial 0.001
+    comparative  to copy a GAN-trained teacher's images, nothing else               -, 1
+    adversarial  to pass for the teacher before the teacher's own discriminator     8.128, 0.9999, adversarial 0.0001
+    g2g_fa       g2g, and to relate the parts of an image as the teacher does       1, 0.001, affinity 0.001
 
-    Reads the teacher that train_teacher.py left in runs/teacher; writes runs/<method>/student.weights.h5, which export_tflite.py, evaluate.py and
-    upscale.py find by themselves.
+    Those weights hold where no flag gives others. The run goes to runs/METHOD; its student.weights.h5 is the result.
     """
 
     training: Training = _MUON
     losses: Losses = Losses(adversarial_steps=20_000)
     transfer: Transfer = Transfer()
+    unused: ClassVar[frozenset[str]] = frozenset({"pixel_loss", "pixel_weight", "tv_weight"})
+
+    def groups(self) -> dict[str, Any]:
+        """{field name: group}, the transfer first."""
+        found = super().groups()
+        return {"transfer": found.pop("transfer"), **found}
 
 
 # Of all commands that train.

@@ -1,6 +1,7 @@
 """The road, with the commands people type and no flag but those that shorten it."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 SHORT = ["--batch_size=2", "--patch_size=8", "--validate_every=2", "--checkpoint_every=2", "--log_every=1"]
+# What TensorFlow and LiteRT write by themselves: it is no part of what a command says.
+LIBRARIES = re.compile("XNNPACK delegate|oneDNN|cuda|retracing|fully_quantize|InitializeLog|^[IWE]0000 |Warning", re.M)
 SAMPLE = ["--dataset=sample", "--content_loss=pixel", "--validation_size=64"]
 
 
@@ -22,6 +25,7 @@ def run(folder, *words):
         [sys.executable, str(ROOT / words[0]), *words[1:]], cwd=folder, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
+    assert not LIBRARIES.search(done.stderr), done.stderr
     return done
 
 
@@ -155,7 +159,10 @@ def test_tensorboard_serves_the_scalars_and_pictures(road):
         assert {"metrics/psnr_y", "metrics/ssim_y", "charts/images_per_second", "charts/data_wait"} <= tags
         assert {"charts/learning_rate_student", "charts/learning_rate_discriminator"} <= tags
         pictures = _ask(f"http://127.0.0.1:{port}/data/plugin/images/tags", wanted="g2g_al/logs")
-        assert list(pictures["g2g_al/logs"]) == ["lr_bicubic_sr_hr/0"]
+        assert list(pictures["g2g_al/logs"]) == ["lr_bicubic_teacher_sr_hr/0"]
+        assert {"weighted/content", "weighted/imitation", "weighted/adversarial"} <= tags
+        texts = _ask(f"http://127.0.0.1:{port}/data/plugin/text/tags", wanted="g2g_al/logs")
+        assert texts["g2g_al/logs"] == ["flags"]
     finally:
         server.kill()
         server.wait()

@@ -84,7 +84,7 @@ def main(settings: Ledger) -> int:
     """Run the commands one after the other. Returns the exit status of the first that fails, or 0."""
     for command in commands(settings.experiment):
         logging.info("%s", shlex.join(command))
-        with subprocess.Popen([sys.executable, *command], cwd=_ROOT) as process:
+        with subprocess.Popen([sys.executable, *command], cwd=_ROOT, stderr=sys.stderr) as process:
             try:
                 status = process.wait()
             except SystemExit:  # told to stop: so is the training, which saves what it has; Ctrl+C it hears itself
@@ -178,4 +178,4 @@ def _images(experiment: Experiment) -> list[str]:
 
 
 if __name__ == "__main__":
-    app.run(main, Ledger(), description=__doc__, tensorflow=False)
+    app.run(main, Ledger(), description=__doc__)

@@ -190,4 +190,4 @@ def _figures(name, report):
 
 
 if __name__ == "__main__":
-    app.run(main, Command(), description=__doc__, tensorflow=False)
+    app.run(main, Command(), description=__doc__)

@@ -57,7 +57,10 @@ class Job:
         optimizer = self.optimizer(steps, adversarial=bool(adversaries))
         step = Step(generator=self.model, optimizer=optimizer, terms=terms, teacher=self.teacher, role=self.role)
         optimizers = {self.role: optimizer, **{name: adversary.optimizer for name, adversary in adversaries.items()}}
-        return Phase(name, step, self.model, self.average, steps, keep, optimizers, beside or {}, begins)
+        weights = {term.name: term.weight for term in terms}
+        return Phase(
+            name, step, self.model, self.average, steps, keep, optimizers, beside or {}, begins=begins, weights=weights
+        )
 
     def optimizer(self, steps: int, *, adversarial: bool = False) -> Adam:
         """--optimizer with the schedule of the settings over `steps`. adversarial: Adam, at the rate of the adversarial phase."""

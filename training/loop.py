@@ -25,7 +25,7 @@ class Phase:
     model: the network it trains; average: a second one of the same form, for the moving average. keep: "best" keeps the weights with the best
     validation metric, "last" the last ones, for phases whose aim the metric does not measure (adversarial training lowers PSNR).
     begins: for a side branch, the phase whose result it begins with. The phases after it begin where they would without it, and
-    its result is not that of the run.
+    its result is not that of the run. weights: {term: its weight in the loss}, for the curves of the weighted terms.
     optimizers: {name: optimizer}, for the learning-rate curves. beside: {name: network} to save as <name>.weights.h5 whenever the weights are kept.
     """
 
@@ -38,6 +38,7 @@ class Phase:
     optimizers: dict = field(default_factory=dict)
     beside: dict = field(default_factory=dict)
     begins: str | None = None
+    weights: dict = field(default_factory=dict)
 
 
 @dataclass
@@ -142,6 +143,7 @@ class _PhaseRun:
             steps=self.phase.steps,
             offset=self.offset,
         ) as self.monitor:
+            self.monitor.flags(start or 0, self.folder.flags)
             if start is None:
                 self.mean.restart()
                 self._validate(start := 0)
@@ -249,6 +251,7 @@ class _PhaseRun:
         rates = {f"learning_rate_{k}": current_learning_rate(v) for k, v in self.phase.optimizers.items()}
         charts = {**rates, **charts, "skipped_updates": self.health.skipped}
         losses = {f"losses/{name}": value for name, value in means.items()}
+        losses |= {f"weighted/{name}": weight * means[name] for name, weight in self.phase.weights.items()}
         self.monitor.scalars(step, {**losses, **{f"charts/{name}": value for name, value in charts.items()}})
         self.monitor.advance(step, {**means, "images/s": charts["images_per_second"]})
         self.health.look(step, self.update.names, terms)

@@ -9,15 +9,21 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from absl import logging
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar.summary import pb as custom_scalar_pb
 from tqdm import tqdm
 
 from errors import UserError, reason
 
 _SECONDS_BETWEEN_LINES = 20
+_CHART = layout_pb2.Chart(title="terms by weight", multiline=layout_pb2.MultilineChartContent(tag=["weighted/.*"]))
+_WEIGHTED_IN_ONE_CHART = custom_scalar_pb(
+    layout_pb2.Layout(category=[layout_pb2.Category(title="losses", chart=[_CHART])])
+)
 
 
 class Monitor:
-    """Scalars and pictures of one phase to TensorBoard, and its progress to the terminal. Use as a context manager.
+    """Flags, scalars and images of one phase to TensorBoard, and its progress to the terminal. Use as a context manager.
 
     logs: TensorBoard folder; None for a worker that is to keep silent.
     offset: steps of the phases before, so that curves of a run follow on one axis.
@@ -67,6 +73,13 @@ class Monitor:
         rate = (step - self._first) / max(self._last_line - self._began, 1e-9)
         left = tqdm.format_interval((self.steps - step) / rate) if rate else "?"
         logging.info("%s %d/%d, %s left, %s", self.phase, step, self.steps, left, self._text())
+
+    def flags(self, step: int, flags: dict[str, str]) -> None:
+        """The run's flags from that step on, as text, and the chart of the weighted terms. flags: {name: value as text}."""
+        rows = "".join(f"| --{name} | {value or '(empty)'} |\n".replace("_", "\\_") for name, value in flags.items())
+        with self._writing(), self._writer.as_default(step=self.offset + step):
+            tf.summary.text("flags", f"| flag | value |\n|:--|:--|\n{rows}")
+            tf.summary.experimental.write_raw_pb(_WEIGHTED_IN_ONE_CHART.SerializeToString())
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """values: {"losses/pixel": 0.1, …}."""

@@ -227,6 +227,11 @@ class RunFolder:
         self._lock.release(force=True)
 
     @property
+    def flags(self):
+        """{flag: value as text} of the run that `open` was given; empty before."""
+        return self._config or {}
+
+    @property
     def config_path(self):
         return self.path / CONFIG
 

@@ -90,12 +90,13 @@ def train(
     phases: Sequence[Phase],
     *,
     teacher_pictures: Callable[[data.PictureStore], Any] | None = None,
+    teacher_network: keras.Model | None = None,
     **facts: Any,
 ) -> None:
     """Run the phases in `folder` on the images of the settings, and write its report.
 
     teacher_pictures: `f(store)`, the teacher's images that go with the training images, for steps that take them from the batch; it may
-    give None. facts: what else the report should say.
+    give None. teacher_network: whose images the panels of the validation show beside the student's. facts: what else the report should say.
     """
     pictures, training = settings.pictures, settings.training
     store, validation = (data.open_pictures(pictures, split) for split in ("train", "validation"))
@@ -125,7 +126,12 @@ def train(
         phases,
         folder=folder,
         batches=batches,
-        validator=Validator(validation, pictures=pictures.validation_pictures, size=pictures.validation_size),
+        validator=Validator(
+            validation,
+            pictures=pictures.validation_pictures,
+            size=pictures.validation_size,
+            teacher=teacher_network,
+        ),
         save_weights=save_weights,
         options=_loop_options(settings),
     )

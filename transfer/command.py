@@ -50,6 +50,7 @@ def distill(settings: Distill, method: Method) -> None:
             folder,
             trained.phases(job),
             teacher_pictures=teacher.pictures,
+            teacher_network=teacher.network,
             student=settings.network.student,
             parameters=student.count_params(),
             method=f"{method.name}+qat" if finished else method.name,

@@ -20,7 +20,8 @@ class Teacher:
     """The teacher of a run.
 
     phase: of the teacher's training whose end is wanted. guide: a weight file that takes the teacher's place. file: the weight file;
-    None with --teacher_images. Raises UserError when there is no such teacher.
+    None with --teacher_images. network: what `load` found in it, also where its images come with the batch.
+    Raises UserError when there is no such teacher.
     """
 
     def __init__(self, settings: Distill, *, phase: str, guide: Path | None = None) -> None:
@@ -30,18 +31,18 @@ class Teacher:
         self.cached = bool(transfer.cache_teacher or transfer.teacher_images)
         if transfer.self_ensemble and (transfer.teacher_images or not transfer.cache_teacher):
             raise UserError("--self_ensemble: goes with --cache_teacher, and not with --teacher_images")
-        self._network = None
+        self.network = None
 
     def load(self) -> keras.Model | None:
         """The network that runs at every update; None where its images come with the batch."""
         if self.file is not None:
-            self._network = load_generator(self.file)
-            self._network.trainable = False
-            if self._network.scale != self._settings.pictures.scale:
+            self.network = load_generator(self.file)
+            self.network.trainable = False
+            if self.network.scale != self._settings.pictures.scale:
                 raise UserError(
-                    f"{self.file}: enlarges {self._network.scale} times, but --scale is {self._settings.pictures.scale}"
+                    f"{self.file}: enlarges {self.network.scale} times, but --scale is {self._settings.pictures.scale}"
                 )
-        return None if self.cached else self._network
+        return None if self.cached else self.network
 
     def pictures(self, store: PictureStore) -> TeacherPictures | None:
         """The teacher's images of a store; None where the network runs."""
@@ -54,7 +55,7 @@ class Teacher:
         precision, ensemble = self._settings.machine.precision, self._transfer.self_ensemble
         return open_teacher_pictures(
             store,
-            upscale=_upscale_with(self._network, ORIENTATIONS if ensemble else 1),
+            upscale=_upscale_with(self.network, ORIENTATIONS if ensemble else 1),
             teacher_key=f"{digest} self_ensemble={ensemble} {precision}",
             cache_dir=cache_dir,
             dtype=self._transfer.cache_format,

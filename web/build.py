@@ -80,4 +80,4 @@ def _refuse_what_is_no_page(output):
 
 
 if __name__ == "__main__":
-    app.run(main, Build(), description=__doc__, tensorflow=False)
+    app.run(main, Build(), description=__doc__)

@@ -1,11 +1,15 @@
 """What a user's mistake at the command line looks like: one line, no traceback, and at once."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from settings.training import Distill
+from transfer.methods import METHODS
 
 ROOT = Path(__file__).parent.parent.parent
 COMMANDS = ["train_teacher.py", "train_student.py", "distill.py", "export_tflite.py", "evaluate.py", "upscale.py"]
@@ -108,3 +112,47 @@ def test_help_on_an_ascii_terminal_and_into_a_closed_pipe(tmp_path):
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path)
     process.stdout.close()
     assert process.wait(60) == 0 and process.stderr.read() == b""
+
+
+def test_help_of_distill_has_the_published_weights():
+    """Each row of the table against the settings that the method's module publishes."""
+    rows = re.findall(r"^ +(\w+) {2,}.+? {2,}(-|[\d.]+), ([\d.]+)(?:, (\w+) ([\d.]+))?$", Distill.__doc__, re.M)
+    assert [row[0] for row in rows] == list(METHODS)
+    for name, content, imitation, other, weight in rows:
+        shown = {"content_weight": content, "kd_weight": imitation} | ({f"{other}_weight": weight} if other else {})
+        shown = {key: float(value) for key, value in shown.items() if value != "-"}
+        published = {key: value for key, value in METHODS[name].published.items() if key.endswith("_weight")}
+        assert shown == pytest.approx(published, abs=1e-3)
+
+
+def test_help_shows_what_matters_for_its_command(tmp_path):
+    """Examples, then the flags, those that choose the network first; what has no effect is taken and not shown."""
+    shown = run("distill.py", "--help", cwd=tmp_path).stdout
+    assert shown.index("python distill.py --") < shown.index("--method=") < shown.index("--dataset=")
+    assert "--tv_weight" not in shown and "--pixel_weight" not in shown
+    assert "--validation_size" not in run("export_tflite.py", "--help", cwd=tmp_path).stdout
+    shown = run("upscale.py", "--help", cwd=tmp_path).stdout
+    assert re.search(r"^  --(\w+)", shown, re.M)[1] == "model" and "  -o, --output=" in shown
+    known = run("distill.py", "--tv_weight=0.1", "--help_me=1", cwd=tmp_path).stderr
+    assert "Unknown command line flag 'help_me'" in known
+
+
+def test_native_libraries_are_heard_only_where_a_command_breaks(tmp_path):
+    """Descriptor 2 is theirs, standard error is ours: a fault brings out what they wrote, a mistake does not."""
+    code = """
+import os, sys
+from cli import app
+from errors import UserError
+from settings.files import Upscale
+kind = sys.argv.pop()
+def main(settings):
+    os.write(2, b"a library's words\\n")
+    print("ours", file=sys.stderr)
+    raise {"mistake": UserError, "fault": ValueError}[kind]("why")
+app.run(main, Upscale(), description="")
+"""
+    for kind, expected in (("mistake", False), ("fault", True)):
+        words = [sys.executable, "-c", code, kind]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and "ours\n" in done.stderr
+        assert ("a library's words" in done.stderr) == ("Traceback" in done.stderr) == expected

@@ -47,6 +47,17 @@ def test_panels_show_lr_bicubic_sr_and_hr_of_whole_small_pictures(faces, model):
         np.testing.assert_allclose(sr, np.clip(output, 0, 1) * 255, atol=0.51)
 
 
+def test_panels_show_the_teacher_too(faces, model):
+    def teacher(lr, training):
+        return tf.repeat(tf.repeat(1.0 - lr, faces.scale, axis=1), faces.scale, axis=2)
+
+    panels = Validator(faces, pictures=10, size=384, teacher=teacher).pictures(model)
+    assert list(panels) == ["lr_bicubic_teacher_sr_hr/0", "lr_bicubic_teacher_sr_hr/1"]
+    for panel in panels.values():
+        nearest, _, shown, _, _ = np.split(np.round(panel[0] * 255).astype(np.uint8), 5, axis=1)
+        np.testing.assert_array_equal(shown, 255 - nearest)
+
+
 def test_metrics_are_those_of_the_output_inside_the_border(faces, model):
     """An untrained compact network gives its input enlarged by nearest neighbour, nearly; the measure is written out here."""
     metrics = Validator(faces, pictures=1, size=384).metrics(model)

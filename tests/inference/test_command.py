@@ -1,5 +1,6 @@
 """upscale.py as people run it."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -39,6 +40,7 @@ def test_folder_with_failures_then_again(exported, folder):
     assert first.returncode == 1 and "Traceback" not in first.stderr
     assert "2 of 5 failed (3 written):" in first.stderr
     assert "in/empty.png: empty file" in first.stderr and "in/text.jpg: not an image" in first.stderr
+    assert re.search(r"^3 images in [\d.]+ s -> in_x3/$", first.stderr, re.M), first.stderr
     made = {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in (folder / "in_x3").rglob("*.*")}
     assert sorted(made) == ["in_x3/a b_x3.png", "in_x3/c_x3.png", "in_x3/größe/日本_x3.png"]
     assert Image.open(folder / "in_x3/c_x3.png").size == (36, 24)
@@ -62,6 +64,8 @@ def test_folder_with_failures_then_again(exported, folder):
         (["--scale=nan"], "scale=nan"),
         (["--strength=nan"], "strength=nan"),
         (["-o", "-"], "--output=-: standard output is for raw frames"),
+        (["b.png"], "b.png: no such file; for the result to go there: upscale.py in/a b.png -o b.png"),
+        (["-o", "b.avif"], "--output=b.avif: cannot write .avif; use one of .png"),
     ],
 )
 def test_mistakes_are_one_line(exported, folder, words, said):

@@ -43,7 +43,7 @@ class Darkness:
         return {"grey": model(np.full((1, 4, 4, 3), 0.5, np.float32), training=False)}
 
 
-def train(path, *, steps=(8,), stop=None, learning_rate=1e-2, keep="best", validator=None, branch=None):
+def train(path, *, steps=(8,), stop=None, learning_rate=1e-2, keep="best", validator=None, branch=None, folder=None):
     """Train phases of that many steps; `stop` ends the batches of a run early, as a kill would. branch: the number of a phase
     that is a side branch of the first.
     """
@@ -55,8 +55,11 @@ def train(path, *, steps=(8,), stop=None, learning_rate=1e-2, keep="best", valid
         optimizer = make_optimizer(model, schedule=make_schedule("cosine", learning_rate=learning_rate, steps=count))
         step = Step(generator=model, optimizer=optimizer, terms=[pixel(1.0, mae_loss)])
         begins = "phase_0" if i == branch else None
-        phases.append(Phase(f"phase_{i}", step, model, average, count, keep, {"generator": optimizer}, begins=begins))
-    folder = RunFolder(path, role="student")
+        optimizers, weights = {"generator": optimizer}, {"pixel": 3.0}
+        phases.append(
+            Phase(f"phase_{i}", step, model, average, count, keep, optimizers, begins=begins, weights=weights)
+        )
+    folder = folder or RunFolder(path, role="student")
     limited = batches if stop is None else lambda start: batches(start).take(stop - start)
     options = LoopOptions(checkpoint_every=3, validate_every=4, log_every=2, average_decay=0.9)
     summaries = run_phases(
@@ -184,6 +187,25 @@ def test_what_was_kept_stays_where_it_is_best_on_the_new_set_too(tmp_path):
     assert summaries[0]["metrics"] == pytest.approx(models.read_facts(whole.weights)["metrics"])
     for a, b in zip(weights(whole.last_weights), weights(folder.last_weights), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_tensorboard_has_phases_that_follow_one_another_on_one_axis_and_the_flags(tmp_path):
+    folder = RunFolder(tmp_path, role="student")
+    with folder:
+        folder.open({"learning_rate": "0.01", "init": ""}, fixed=set())
+        train(tmp_path, steps=(8, 4), folder=folder)
+    events = EventAccumulator(str(folder.logs), size_guidance={"tensors": 0})
+    events.Reload()
+    steps = {tag: [event.step for event in events.Tensors(tag)] for tag in events.Tags()["tensors"]}
+    assert steps["metrics/darkness"] == [0, 4, 8, 8, 12] and steps["losses/pixel"] == [2, 4, 6, 8, 10, 12]
+    raw, weighted = (
+        [tf.make_ndarray(event.tensor_proto).item() for event in events.Tensors(f"{group}/pixel")]
+        for group in ("losses", "weighted")
+    )
+    np.testing.assert_allclose(weighted, 3.0 * np.array(raw), rtol=1e-6)
+    assert steps["flags"] == [0, 8]
+    text = tf.make_ndarray(events.Tensors("flags")[0].tensor_proto).item().decode()
+    assert "| --learning\\_rate | 0.01 |\n| --init | (empty) |" in text
 
 
 def test_tensorboard_gets_losses_rates_metrics_throughput_and_pictures(tmp_path):
