@@ -2,7 +2,7 @@
 //
 // Add the .tflite file, this file and Tiling.swift to the app, and to the Podfile:
 //     use_frameworks!
-//     pod 'TensorFlowLiteSwift', '~> 2.17.0'
+//     pod 'TensorFlowLiteSwift'
 // docs/mobile.md says which file suits which phone. This file was not compiled: no Swift compiler was at hand.
 
 import CoreGraphics
