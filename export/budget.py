@@ -4,6 +4,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from tqdm import tqdm
+
 from errors import UserError
 from evaluation.latency import measure
 from export.tflite import convert
@@ -43,7 +45,7 @@ def measure_candidates(*, height, width, scale=4, candidates=CANDIDATES, repetit
     """
     engines, parameters = {}, {}
     with tempfile.TemporaryDirectory() as folder:
-        for size in candidates:
+        for size in tqdm(candidates, "making the candidates", unit="", disable=None, delay=2, leave=False):
             model = build_generator("compact_s", depth=size[0], width=size[1], scale=scale)
             path = Path(folder) / f"{size[0]}x{size[1]}.tflite"
             path.write_bytes(convert(model, height=height, width=width))

@@ -1,6 +1,7 @@
 """What is inside a TFLite file: its operations, which of them XNNPACK runs, its metadata."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -8,6 +9,24 @@ from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools import flatbuffer_utils
 
 METADATA_NAME = "super_resolution.json"
+
+# What the GPU delegate takes. Source: LiteRT, tflite/tools/versioning/gpu_compatibility.cc, commit 007226f; its StableHLO operations left out.
+GPU_SOURCE = "LiteRT 007226f"
+GPU_OPERATIONS = {
+    *("ABS", "ADD", "ADD_N", "ATAN2", "AVERAGE_POOL_2D", "BATCH_MATMUL", "BITCAST"),
+    *("CAST", "CEIL", "CONCATENATION", "CONV_2D", "COS", "CUMSUM", "DENSIFY"),
+    *("DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "DEQUANTIZE", "DIV", "DYNAMIC_UPDATE_SLICE", "ELU", "EMBEDDING_LOOKUP"),
+    *("EQUAL", "EXP", "FLOOR", "FLOOR_DIV", "FLOOR_MOD", "FULLY_CONNECTED", "GATHER"),
+    *("GELU", "GREATER", "GREATER_EQUAL", "HARD_SWISH", "LEAKY_RELU", "LESS", "LESS_EQUAL"),
+    *("LOG", "LOGICAL_AND", "LOGICAL_NOT", "LOGICAL_OR", "LOGISTIC", "LSTM", "MAXIMUM"),
+    *("MAX_POOL_2D", "MEAN", "MINIMUM", "MIRROR_PAD", "MUL", "NEG", "NOT_EQUAL"),
+    *("ONE_HOT", "PACK", "PAD", "PADV2", "POW", "PRELU", "QUANTIZE"),
+    *("REDUCE_ALL", "REDUCE_ANY", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "RELU", "RELU6"),
+    *("RELU_N1_TO_1", "RESHAPE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "REVERSE_V2", "RIGHT_SHIFT", "ROUND"),
+    *("RSQRT", "SELECT", "SELECT_V2", "SIGN", "SIN", "SLICE", "SOFTMAX"),
+    *("SPACE_TO_DEPTH", "SPLIT", "SPLIT_V", "SQRT", "SQUARE", "SQUARED_DIFFERENCE", "STRIDED_SLICE"),
+    *("SUB", "SUM", "TANH", "TILE", "TOPK_V2", "TRANSPOSE", "TRANSPOSE_CONV"),
+}
 
 
 def operations(content):
@@ -74,8 +93,28 @@ def with_metadata(content, description):
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
-def read_metadata(content):
-    """What `with_metadata` wrote; None where there is none."""
+def gpu_refusals(content: bytes) -> list[str]:
+    """The operations of a TFLite file that the GPU delegate does not take, with the reason, each once. content: the file's bytes.
+
+    By name, and by the block size of DEPTH_TO_SPACE. (`tf.lite.experimental.Analyzer` has a check of the same name. That of TensorFlow 2.21
+    calls UNIQUE, WHILE and RFFT2D compatible, which the delegate refuses: it checks nothing.)
+    """
+    graph, refused = schema.Model.GetRootAs(content, 0).Subgraphs(0), []
+    for i, name in enumerate(operations(content)):
+        if name not in GPU_OPERATIONS:
+            refused.append(f"{name}: it has no such operation")
+        elif name == "DEPTH_TO_SPACE":
+            options = schema.DepthToSpaceOptions()
+            table = graph.Operators(i).BuiltinOptions()
+            options.Init(table.Bytes, table.Pos)
+            if options.BlockSize() <= 1:
+                refused.append(f"{name}: its block size has to be above 1")
+    return list(dict.fromkeys(refused))
+
+
+def read_metadata(file: str | Path | bytes) -> dict | None:
+    """What `with_metadata` wrote; None where there is none. file: the path of a .tflite file, or its bytes."""
+    content = file if isinstance(file, bytes) else Path(file).read_bytes()
     model = schema.Model.GetRootAs(content, 0)
     for i in range(model.MetadataLength()):
         if model.Metadata(i).Name() == METADATA_NAME.encode():

@@ -1,11 +1,11 @@
-"""Does an architecture convert, and what would a phone's runtime make of it? In seconds, without weights."""
+"""Does an architecture convert, and what would a phone's runtimes (XNNPACK, the GPU delegate) make of it? In seconds, without weights."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from errors import UserError
-from export.graph import float_operations, operations, outside_xnnpack
+from export.graph import GPU_SOURCE, float_operations, gpu_refusals, operations, outside_xnnpack
 from export.tflite import convert
 from models import GENERATORS, build_generator, load_generator
 from runs import find_weights, newest_student
@@ -23,13 +23,17 @@ REASONS = {
 
 @dataclass
 class Finding:
-    """What conversion in one form came to. refused: the reason, or None. outside: operations left to built-in kernels. floats: float islands."""
+    """What conversion in one form came to.
+
+    refused: the reason, or None. outside: operations left to built-in kernels. floats: float islands. gpu: what the GPU delegate refuses.
+    """
 
     form: str
     refused: str | None
     operations: list
     outside: list
     floats: list
+    gpu: list
 
 
 def check_by_name(student: str | None) -> int:
@@ -54,10 +58,11 @@ def check(model, *, size=(64, 64)):
         try:
             content = convert(model, height=size[0], width=size[1], quantize=quantize, calibration=noise)
         except UserError as error:
-            findings.append(Finding(form, str(error), [], [], []))
+            findings.append(Finding(form, str(error), [], [], [], []))
             continue
         floats = float_operations(content) if quantize == "int8" else []
-        findings.append(Finding(form, None, operations(content), outside_xnnpack(content), floats))
+        found = operations(content), outside_xnnpack(content), floats, gpu_refusals(content)
+        findings.append(Finding(form, None, *found))
     return findings
 
 
@@ -76,4 +81,13 @@ def report(findings):
             lines.append(f"  falls back: {finding.outside.count(name)} {name}: {reason}")
         if finding.floats:
             lines.append(f"  stays in floats: {', '.join(dict.fromkeys(finding.floats))}")
+        lines += _on_gpu(finding)
     return lines
+
+
+def _on_gpu(finding):
+    for line in finding.gpu:
+        yield f"  GPU delegate refuses {line}"
+    if not finding.gpu:
+        how = "it computes in floats all the same" if finding.form.endswith("int8") else "needs a file of fixed size"
+        yield f"  GPU delegate: takes every operation, by the list of {GPU_SOURCE}; {how}"

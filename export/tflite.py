@@ -3,6 +3,7 @@
 import tempfile
 
 import tensorflow as tf
+from tqdm import tqdm
 
 from errors import UserError, reason
 from export.saved_model import export_graph
@@ -35,6 +36,8 @@ def convert(model, *, height=None, width=None, quantize="none", calibration=()):
     a weight is NaN or infinite.
     """
     check_finite(model, type(model).__name__)
+    if quantize == "int8":
+        calibration = tqdm(calibration, "calibrating", unit="", disable=None, delay=2, leave=False)
     if isinstance(model, QuantizedCompact) and quantize != "int8":
         raise UserError(f"--quantize={quantize}: the student is a quantised one; export it with --quantize=int8")
     if isinstance(model, Compact) and quantize == "int8":

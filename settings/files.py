@@ -50,7 +50,10 @@ class Export:
         None, "Of the weights, for the file's metadata; by default what the weight file says, or unknown."
     )
     saved_model: str | None = setting(None, "Folder to write a SavedModel into, instead of a TFLite file.")
-    check: bool = setting(False, "Only say whether the network converts and what XNNPACK would run; needs no weights.")
+    check: bool = setting(
+        False,
+        "Only say whether the network converts, and what XNNPACK and the GPU delegate would run; needs no weights.",
+    )
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class ExportTflite(Command):
 
     export: Export = Export()
     pictures: Pictures = Pictures()
+    unused: ClassVar[frozenset[str]] = frozenset({"validation_pictures", "validation_size"})
 
 
 @dataclass(frozen=True)
@@ -91,24 +95,11 @@ class ImportWeights(Command):
 class Upscaling:
     """What is enlarged by which network, how far, and where it goes."""
 
-    heading: ClassVar[str] = "Upscaling"
-    output: str | None = setting(
-        None,
-        "File, folder or pattern to write, such as 'large/{folder}/{stem}_x{scale}.{ext}'; beside the input by default.",
-        alias="o",
-    )
-    format: str | None = setting(None, "Format of the results; each image's own by default.", choices=IMAGE_FORMATS)
-    quality: int = setting(95, "Of JPEG and WebP.", low=1, high=100)
-    overwrite: bool = setting(False, "Replace results that are there already.")
-    allow_large: bool = setting(False, "Take images of more than 64 megapixels, too (a small file can claim any size).")
+    heading: ClassVar[str] = "Network"
     model: str | None = setting(
         None,
-        "Network: the name of a shipped one, a run folder, a .tflite or a .weights.h5 file; by default the newest student under runs/, "
-        "or compact_s where nothing was trained.",
-    )
-    model_range: str | None = setting(None, MODEL_RANGE_HELP, choices=MODEL_RANGES)
-    engine: str = setting(
-        "auto", "Which file of a run folder: auto takes the fastest.", choices=("auto", "tflite", "keras")
+        "A shipped network by name: compact_s, the default; compact_s_perceptual, sharper; compact_xs.int8, small and fast (weights/README.md "
+        "lists all). Or a run folder, a .tflite, .weights.h5 or .keras file, a SavedModel folder.",
     )
     strength: float | None = setting(
         None,
@@ -119,29 +110,57 @@ class Upscaling:
     )
     self_ensemble: bool = setting(False, "Average over eight orientations: a little better, eight times slower.")
     preserve_color: bool = setting(False, "Keep the image's own low frequencies.")
-    scale: float | None = setting(
-        None, "How many times larger, up to 16; the network's own factor by default.", low=0.01, high=16.0
+    engine: str = setting(
+        "auto",
+        "Which file of a run folder or shipped network: auto takes the fastest.",
+        choices=("auto", "tflite", "keras"),
     )
-    width: int | None = setting(None, "Width of the result in pixels, instead of --scale.", low=1)
-    height: int | None = setting(None, "Height of the result in pixels, instead of --scale.", low=1)
-    fit: str | None = setting(None, "Box that the result fits into, such as 1920x1080, instead of --scale.")
-    threads: int | None = setting(None, "Threads of the network; all cores by default.", low=1)
+    model_range: str | None = setting(None, MODEL_RANGE_HELP, choices=MODEL_RANGES)
+    output: str | None = setting(
+        None,
+        "File, folder or pattern to write, such as 'large/{folder}/{stem}_x{scale}.{ext}'; beside the input by default.",
+        alias="o",
+        under="Results",
+    )
+    overwrite: bool = setting(False, "Replace results that are there already.", under="Results")
+    format: str | None = setting(
+        None, "Format of the results; each image's own by default.", choices=IMAGE_FORMATS, under="Results"
+    )
+    quality: int = setting(95, "Of JPEG and WebP.", low=1, high=100, under="Results")
+    compare: bool = setting(
+        False,
+        "Also write NAME.compare.png: the result beside bicubic, and where they differ most.",
+        under="Results",
+    )
+    scale: float | None = setting(
+        None, "How many times larger, up to 16; the network's own factor by default.", low=0.01, high=16.0, under="Size"
+    )
+    width: int | None = setting(None, "Width of the result in pixels, instead of --scale.", low=1, under="Size")
+    height: int | None = setting(None, "Height of the result in pixels, instead of --scale.", low=1, under="Size")
+    fit: str | None = setting(
+        None, "Box that the result fits into, such as 1920x1080, instead of --scale.", under="Size"
+    )
+    allow_large: bool = setting(
+        False, "Take images of more than 64 megapixels, too (a small file can claim any size).", under="Size"
+    )
+    preview: bool = setting(False, "The first two seconds only.", under="Videos")
+    deinterlace: str = setting(
+        "auto",
+        "Turn interlaced frames into whole ones first, or enlarge them with their combs.",
+        choices=("auto", "off"),
+        under="Videos",
+    )
+    video_size: str | None = setting(None, "WIDTHxHEIGHT of the raw frames on standard input.", under="Videos")
+    threads: int | None = setting(None, "Threads of the network; all cores by default.", low=1, under="Machine")
     memory_mb: int | None = setting(
         None,
         "About how much memory to take in all, 600 if possible; decides how large the tiles are that are computed at a time.",
         low=1,
+        under="Machine",
     )
-    tile: int | None = setting(None, "Side of the tiles in input pixels, instead of --memory_mb.", low=1)
-    compare: bool = setting(
-        False, "Also write NAME.compare.png: the result beside bicubic, and where they differ most."
+    tile: int | None = setting(
+        None, "Side of the tiles in input pixels, instead of --memory_mb.", low=1, under="Machine"
     )
-    preview: bool = setting(False, "Of a video, the first two seconds only.")
-    deinterlace: str = setting(
-        "auto",
-        "Of a video, turn interlaced frames into whole ones first, or enlarge them with their combs.",
-        choices=("auto", "off"),
-    )
-    video_size: str | None = setting(None, "WIDTHxHEIGHT of the raw frames on standard input.")
 
 
 @dataclass(frozen=True)

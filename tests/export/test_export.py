@@ -9,14 +9,16 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.tools import flatbuffer_utils
 
 import models
 from data.sample import sample
 from errors import UserError
 from export import Limits, convert, write_checked, write_saved_model
 from export.calibration import calibration_pictures
-from export.graph import float_operations, operations, outside_xnnpack, read_metadata
+from export.graph import GPU_OPERATIONS, float_operations, gpu_refusals, operations, outside_xnnpack, read_metadata
 from export.lint import check, report
 from models.quantized import QuantizedCompact
 
@@ -104,7 +106,8 @@ def test_what_is_kept_describes_itself(student, pairs, tmp_path):
     path = tmp_path / "new" / "a.tflite"
     description = write_checked(student, path, pairs=pairs, limits=Limits.of("none"), timed=(16, 16), licence="MIT")
     assert json.loads(path.with_suffix(".json").read_text()) == description
-    inside = read_metadata(path.read_bytes())
+    inside = read_metadata(path)
+    assert read_metadata(path.read_bytes()) == inside
     assert (inside["scale"], inside["receptive_field"], inside["licence"]) == (4, 4, "MIT")
     assert inside["input"] == {"shape": [1, None, None, 3], "dtype": "float32", "values": "RGB in [0, 1]"}
     assert description["proof"]["max_difference"] < 1e-5 and description["proof"]["share_in_xnnpack"] == 1
@@ -197,6 +200,40 @@ def test_lint_names_what_falls_back_and_why():
     slower = check(models.build_generator("srresnet", depth=1, width=4))
     assert "MINIMUM" in slower[1].outside and "PRELU" not in slower[1].operations
     assert "1 MINIMUM: XNNPACK runs MINIMUM in floats only" in "\n".join(report(slower))
+
+
+class Whole(keras.Model):
+    """A generator with an operation that the GPU delegate does not have."""
+
+    scale, receptive_field = 1, 0
+
+    def call(self, lr, training=False):
+        return lr + tf.math.real(tf.signal.rfft2d(lr[..., 0]))[0, 0, 0]
+
+
+def test_lint_asks_for_the_gpu_delegate_too():
+    lines = report(check(models.build_generator("compact_xs", depth=1, width=4)))
+    assert sum("GPU delegate: takes every operation, by the list of LiteRT 007226f" in line for line in lines) == 2
+    model = Whole()
+    model(np.full((1, 4, 4, 3), 0.5, np.float32))
+    refused = "\n".join(report(check(model)[:1]))
+    assert "GPU delegate refuses RFFT2D: it has no such operation" in refused and "takes every" not in refused
+
+
+def test_gpu_operations_are_names_that_the_format_has():
+    assert {name for name in GPU_OPERATIONS if not hasattr(schema.BuiltinOperator, name)} == set()
+
+
+def test_gpu_delegate_refuses_a_block_of_one():
+    flat = tf.function(lambda lr: tf.raw_ops.DepthToSpace(input=lr, block_size=2))
+    content = tf.lite.TFLiteConverter.from_concrete_functions(
+        [flat.get_concrete_function(tf.TensorSpec((1, 4, 4, 4)))]
+    ).convert()
+    assert gpu_refusals(content) == []
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model.subgraphs[0].operators[0].builtinOptions.blockSize = 1
+    changed = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    assert gpu_refusals(changed) == ["DEPTH_TO_SPACE: its block size has to be above 1"]
 
 
 class Unusual(keras.Model):

@@ -131,6 +131,7 @@ assert not {{"tensorflow", "keras", "models"}} & set(sys.modules)
     assert finished.returncode == 0, finished.stderr
 
 
+@pytest.mark.slow
 def test_threads_hold_tensorflow_too(tmp_path):
     """In a process of its own: TensorFlow takes them only once."""
     save_weights(build_generator("compact_xs", depth=1, width=4), tmp_path / "a.weights.h5")

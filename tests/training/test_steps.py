@@ -123,6 +123,7 @@ def test_adversarial_step_updates_both_and_reports_unweighted_terms(loss):
     assert any(not np.array_equal(a, b) for a, b in zip(critic, adversary.discriminator.get_weights(), strict=True))
 
 
+@pytest.mark.slow
 def test_a_discriminator_learns_to_tell_apart_what_can_be_told_apart():
     adversary = new_adversary()
     rng = np.random.default_rng(0)
@@ -198,7 +199,7 @@ def test_warm_up_rises_linearly_and_is_what_the_optimizer_uses():
     schedule = make_schedule("constant", learning_rate=1e-3, steps=100, warmup_steps=10)
     assert [float(schedule(step)) for step in (0, 4, 9, 50)] == pytest.approx([1e-4, 5e-4, 1e-3, 1e-3])
     assert current_learning_rate(make_optimizer(small_student(), schedule=schedule)) == pytest.approx(1e-4)
-    with pytest.raises(ValueError, match="choose one of constant, cosine, step"):
+    with pytest.raises(ValueError, match="choose one of constant, cosine, trapezoid, step"):
         make_schedule("linear", learning_rate=1e-3, steps=10)
 
 
@@ -212,6 +213,7 @@ def two_models():
     return model, models.clone(model)
 
 
+@pytest.mark.slow
 def test_the_update_compiled_by_xla_is_the_update():
     keras.utils.set_random_seed(1)
     (plain, compiled), data = two_models(), [batch(seed) for seed in range(3)]
