@@ -25,7 +25,16 @@ def test_a_file_knows_its_network(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["a.weights.h5"]
 
 
-@pytest.mark.parametrize("name", [*models.GENERATORS, "patch", "unet"])
+LARGE = {"srresnet", "rrdb", "rrdb_11x32", "fast_srgan", "fast_srgan_6x32_bilinear", "unet"}  # seconds to build each
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name
+        for name in (*models.GENERATORS, "patch", "unet")
+    ],
+)
 def test_every_network_comes_back_from_its_file(tmp_path, name):
     generator = name in models.GENERATORS
     model = models.build_generator(name, depth=2, width=8) if generator else models.build_discriminator(name, size=32)
@@ -139,6 +148,7 @@ def test_what_is_not_finite_is_neither_kept_nor_loaded(small, tmp_path, value):
         models.load_generator(small)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["compact_s", "edsr_8x64", "srresnet", "rrdb", "compressed_rrdb", "fast_srgan", "srvgg"]
 )
@@ -148,6 +158,7 @@ def test_no_honest_generator_is_taken_for_one_too_large(name, monkeypatch):
         _fits_its_own_file(models.build_generator(name, **sizes), monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", models.DISCRIMINATORS)
 def test_no_honest_discriminator_is_taken_for_one_too_large(name, monkeypatch):
     for filters in (1, 8):
