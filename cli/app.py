@@ -157,7 +157,10 @@ def _log_plainly():
 def _help(description):
     """Description, then the flags of each group with their defaults."""
     lines = [inspect.cleandoc(description), ""]
-    aliases = {flag.name: name for name, flag in flags.FLAGS._flags().items() if len(name) == 1}
+    of = re.compile(r"Alias for --(\w+)\.")  # absl's help of an alias
+    aliases = {
+        found[1]: name for name, flag in flags.FLAGS._flags().items() if (found := of.fullmatch(flag.help or ""))
+    }
     for group, members in flags.FLAGS.flags_by_module_dict().items():
         if not group.startswith(GROUP):
             continue

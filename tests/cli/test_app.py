@@ -128,7 +128,7 @@ def test_help_of_distill_has_the_published_weights():
 def test_help_shows_what_matters_for_its_command(tmp_path):
     """Examples, then the flags, those that choose the network first; what has no effect is taken and not shown."""
     shown = run("distill.py", "--help", cwd=tmp_path).stdout
-    assert shown.index("python distill.py --") < shown.index("--method=") < shown.index("--dataset=")
+    assert shown.index("python distill.py --") < shown.index("\n  --method=") < shown.index("\n  --dataset=")
     assert "--tv_weight" not in shown and "--pixel_weight" not in shown
     assert "--validation_size" not in run("export_tflite.py", "--help", cwd=tmp_path).stdout
     shown = run("upscale.py", "--help", cwd=tmp_path).stdout

@@ -32,6 +32,7 @@ def job(tmp_path):
         adversarial_weight=1e-3,
         discriminator="patch",
         patch_size=8,
+        optimizer="adam",
         learning_rate=1e-3,
         adversarial_learning_rate=1e-3,
         schedule="constant",
