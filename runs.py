@@ -23,7 +23,15 @@ ROLES = ("student", "teacher")
 EXPORTED = "student.tflite"
 RESULTS = tuple(f"{role}{SUFFIX}" for role in ROLES)
 BICUBIC = "bicubic"
-_FOREIGN = (".h5", ".hdf5", ".pth", ".pt", ".tar", ".ckpt", ".safetensors")  # what import_weights.py reads
+FOREIGN = (
+    ".pth.tar",
+    ".safetensors",
+    ".pth",
+    ".pt",
+    ".ckpt",
+    ".h5",
+    ".hdf5",
+)  # how names end of what import_weights.py reads
 _KINDS = {".tflite": "tflite", ".keras": "keras", SUFFIX: "weights"}
 
 
@@ -106,7 +114,7 @@ def look_up(word: str | Path, *, fastest: bool = False, engine: str = "auto") ->
     if not path.exists():
         raise _no_such(word)
     kind = kind or next((kind for suffix, kind in _KINDS.items() if path.name.endswith(suffix)), None)
-    if kind is None and path.suffix in _FOREIGN:
+    if kind is None and path.suffix in {Path(f"x{ending}").suffix for ending in FOREIGN}:
         raise UserError(
             f"{path}: somebody else's network; python import_weights.py {path} makes a .weights.h5 file of it, or, for a Keras model "
             "that it does not know, save it as a .keras file with the code that made it: model.save('NAME.keras')"

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from absl import logging
-from tqdm import tqdm
 
 from errors import UserError, reason
 from evaluation.candidates import Candidate
 from evaluation.lpips import LPIPS
 from evaluation.metrics import GRID_PLACE, SSIM_WINDOW, color_shift, grid, lr_psnr, psnr, ssim
 from evaluation.pairs import Pair
+from evaluation.progress import bar
 from evaluation.results import BenchmarkScore, Evaluation, ModelResult, PictureScore, leave_out_exact
 from inference.upscaler import Upscaler
 from settings.evaluation import Evaluate
@@ -124,7 +124,7 @@ def _evaluate_benchmark(evaluation, upscalers, benchmark, pairs, lpips, watch):
     scores = {name: BenchmarkScore() for name in upscalers}
     measured = False
     try:
-        for pair in tqdm(pairs, benchmark, unit="", disable=None, delay=2, leave=False):
+        for pair in bar(pairs, benchmark):
             _check_measurable(pair, evaluation)
             results = {}
             for name in list(upscalers):

@@ -4,9 +4,9 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 from errors import UserError
+from evaluation.progress import bar
 from inference.tiling import upscale_tiled
 
 
@@ -37,7 +37,7 @@ def measure(engines, *, height=180, width=320, repetitions=20, warmup=3, threads
         raise ValueError(f"repetitions {repetitions}: must be at least 1")
     lr = np.random.default_rng(0).random((height, width, 3), np.float32)
     times = {name: [] for name in engines}
-    for round_number in tqdm(range(warmup + repetitions), "timing", unit="", disable=None, delay=2, leave=False):
+    for round_number in bar(range(warmup + repetitions), "timing"):
         for name, engine in engines.items():
             if failures and name in failures:
                 continue

@@ -4,10 +4,9 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
-
 from errors import UserError
 from evaluation.latency import measure
+from evaluation.progress import bar
 from export.tflite import convert
 from inference.engines import TFLiteEngine
 from models import build_generator
@@ -45,7 +44,7 @@ def measure_candidates(*, height, width, scale=4, candidates=CANDIDATES, repetit
     """
     engines, parameters = {}, {}
     with tempfile.TemporaryDirectory() as folder:
-        for size in tqdm(candidates, "making the candidates", unit="", disable=None, delay=2, leave=False):
+        for size in bar(candidates, "making the candidates"):
             model = build_generator("compact_s", depth=size[0], width=size[1], scale=scale)
             path = Path(folder) / f"{size[0]}x{size[1]}.tflite"
             path.write_bytes(convert(model, height=height, width=width))

@@ -3,9 +3,9 @@
 import tempfile
 
 import tensorflow as tf
-from tqdm import tqdm
 
 from errors import UserError, reason
+from evaluation.progress import bar
 from export.saved_model import export_graph
 from models import check_finite, clone
 from models.compact import Compact
@@ -37,7 +37,7 @@ def convert(model, *, height=None, width=None, quantize="none", calibration=()):
     """
     check_finite(model, type(model).__name__)
     if quantize == "int8":
-        calibration = tqdm(calibration, "calibrating", unit="", disable=None, delay=2, leave=False)
+        calibration = bar(calibration, "calibrating")
     if isinstance(model, QuantizedCompact) and quantize != "int8":
         raise UserError(f"--quantize={quantize}: the student is a quantised one; export it with --quantize=int8")
     if isinstance(model, Compact) and quantize == "int8":

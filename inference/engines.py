@@ -25,7 +25,7 @@ from absl import logging
 
 from errors import UserError, reason
 from inference.trial import try_out
-from inference.value_range import ValueRange, recognise
+from inference.value_range import ValueRange, range_of
 
 # For a .tflite file without a sidecar: enough for 64 plain 3x3 convolutions, four times the depth of a usual
 # exported student.
@@ -117,7 +117,7 @@ class TFLiteEngine:
         self.values = ValueRange()
         self.scale = self._find_scale()
         if not self.takes_uint8 and "receptive_field" not in self.sidecar:
-            self.values = self._find_values(model_range)
+            self.values = range_of(self._run_floats, model_range, path=self.path, size=self.fixed_size)
         self.alignment = self.sidecar.get("alignment", 1)
 
     @cached_property
@@ -158,9 +158,12 @@ class TFLiteEngine:
         """
         if self.takes_uint8 and getattr(lr, "dtype", None) == np.uint8:
             return self._run(lr)
-        lr = self.values.encode(np.asarray(lr, np.float32))
-        sr = self.values.decode(_dequantise(self._run(_quantise(lr, self._input)), self._output))
+        sr = self.values.decode(self._run_floats(self.values.encode(np.asarray(lr, np.float32))))
         return np.clip(sr, 0.0, 1.0, out=sr)
+
+    def _run_floats(self, lr):
+        """In the network's own range of values, whatever its type."""
+        return _dequantise(self._run(_quantise(lr, self._input)), self._output)
 
     def _run(self, lr):
         """From the numbers of the input tensor to those of the output tensor."""
@@ -188,8 +191,7 @@ class TFLiteEngine:
         images[1, :, rows, columns] = images[0, :, rows, columns]
         middle = [self.scale * (length // 2) for length in (height, width)]
         first, second = (
-            self(image)[:, middle[0] : middle[0] + self.scale, middle[1] : middle[1] + self.scale].copy()
-            for image in images
+            self(image)[:, middle[0] : middle[0] + self.scale, middle[1] : middle[1] + self.scale] for image in images
         )
         return np.abs(first - second).max() < _VISIBLE
 
@@ -223,15 +225,6 @@ class TFLiteEngine:
         if (height < 0) != (width < 0):
             raise UserError(f"{self.path}: only one of height and width is fixed ({height}, {width}); export it again")
         return None if height < 0 else (height, width)
-
-    def _find_values(self, model_range):
-        if model_range:
-            return ValueRange.named(model_range)
-
-        def run(raw):
-            return _dequantise(self._run(_quantise(raw, self._input)), self._output)
-
-        return recognise(run, path=self.path, size=self.fixed_size)
 
     def _find_scale(self):
         """Run a small black picture: what comes out says more than any label."""

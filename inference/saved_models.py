@@ -12,7 +12,7 @@ from absl import logging
 
 from errors import UserError, reason
 from inference.engines import DEFAULT_RECEPTIVE_FIELD, KerasEngine
-from inference.value_range import ValueRange, recognise
+from inference.value_range import ValueRange, range_of
 
 _PROBE_SIZE = 16  # side of the picture that finds out the scale of a network of dynamic size
 
@@ -36,7 +36,7 @@ class SavedModelEngine:
         self._input, self.fixed_size = self._check_input()
         self.values = ValueRange()
         self.scale = probed_scale(self, self.path)
-        self.values = _value_range(model_range, self._run, path=self.path, size=self.fixed_size)
+        self.values = range_of(self._run, model_range, path=self.path, size=self.fixed_size)
 
     @cached_property
     def receptive_field(self):
@@ -126,7 +126,7 @@ class _Described:
             raise UserError(f"{path}: takes images of {channels} channel(s); an upscaling network takes RGB")
         self.scale, self.receptive_field = 1, 0
         self.scale = probed_scale(KerasEngine(self), path)
-        self.values = _value_range(model_range, lambda raw: model(raw, training=False), path=path)
+        self.values = range_of(lambda raw: model(raw, training=False), model_range, path=path)
         self.receptive_field = _assumed_receptive_field(path)
 
     def __call__(self, lr, training=False):
@@ -149,10 +149,6 @@ def probed_scale(engine, path):
     if scale < 1 or sr.shape != (1, scale * height, scale * width, 3):
         raise UserError(f"{path}: turns {(1, height, width, 3)} into {sr.shape}; not an upscaling network")
     return scale
-
-
-def _value_range(model_range, run, *, path, size=None):
-    return ValueRange.named(model_range) if model_range else recognise(run, path=path, size=size)
 
 
 def _assumed_receptive_field(path):

@@ -47,6 +47,13 @@ class ValueRange:
         return sr if self.given == "0_1" else (sr - low) / (high - low)
 
 
+def range_of(
+    run: Callable[[np.ndarray], np.ndarray], model_range: str | None, *, path, size: tuple[int, int] | None = None
+) -> ValueRange:
+    """The range of that name, or without one what `recognise` finds."""
+    return ValueRange.named(model_range) if model_range else recognise(run, path=path, size=size)
+
+
 def recognise(run: Callable[[np.ndarray], np.ndarray], *, path, size: tuple[int, int] | None = None) -> ValueRange:
     """The range of the network behind `run`, which maps (1, h, w, 3) float32 to (1, s*h, s*w, 3), values as they are.
 

@@ -114,10 +114,12 @@ def _read_weights(path):
         return _arrays_of(_download())
     if Path(path).suffix == ".npz":
         arrays = read_arrays(path, flag="vgg_weights")
-        names = [
-            key.removesuffix("__kernel") for key in arrays if key.endswith("__kernel") and key[:-8] + "__bias" in arrays
-        ]
-        return {name: [arrays[f"{name}__kernel"], arrays[f"{name}__bias"]] for name in names}
+        kernels = {key: key.removesuffix("__kernel") for key in arrays if key.endswith("__kernel")}
+        return {
+            name: [arrays[kernel], arrays[f"{name}__bias"]]
+            for kernel, name in kernels.items()
+            if f"{name}__bias" in arrays
+        }
     if not Path(path).is_file():
         raise UserError(f"--vgg_weights={path}: no such file")
     include_top = "notop" not in Path(path).name

@@ -7,6 +7,12 @@ import numpy as np
 
 from errors import UserError, reason
 
+# What zipfile and NumPy raise on damaged files.
+_DAMAGED = (
+    *(OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, TypeError, AttributeError, KeyError),
+    *(RuntimeError, MemoryError, SyntaxError),
+)
+
 
 def read_arrays(path: str, *, flag: str) -> dict[str, np.ndarray]:
     """{name: array} of an .npz file; nothing pickled is opened. Raises UserError, naming the flag, for what is none, or holds no finite numbers."""
@@ -15,8 +21,7 @@ def read_arrays(path: str, *, flag: str) -> dict[str, np.ndarray]:
             arrays = {name: file[name] for name in file.files}
     except FileNotFoundError as error:
         raise UserError(f"--{flag}={path}: no such file") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, TypeError, AttributeError, KeyError,
-            NotImplementedError, RuntimeError, MemoryError, SyntaxError, UnicodeDecodeError) as error:  # fmt: skip
+    except _DAMAGED as error:
         raise UserError(f"--{flag}={path}: cut, damaged or no .npz file ({reason(error)})") from error
     for name, array in arrays.items():
         if array.dtype.kind not in "fiu" or not np.isfinite(array).all():

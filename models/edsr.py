@@ -11,19 +11,19 @@ from typing import Any
 
 import keras
 from keras import KerasTensor as Tensor
-from keras import layers, ops
+from keras import layers
 
 from models.upsampling import (
     MEANS,
     OneBiasPerColour,
-    PixelShuffle,
     SubPixelInitializer,
     centred,
     onto_anchor,
+    pixel_shuffles,
     rounded_reach,
-    shuffle_factors,
     shuffle_reach,
     small_start,
+    through_shuffles,
 )
 
 UPSAMPLINGS = ("direct", "doublings")
@@ -76,10 +76,7 @@ class EDSR(keras.Model):
         self.trunk = [PlainResidualBlock(filters=width, name=f"block_{i + 1}") for i in range(depth)]
         self.trunk_conv = layers.Conv2D(width, 3, padding="same", name="trunk_conv")
         if upsampling == "doublings":
-            self.shuffles = [
-                PixelShuffle(filters=width, factor=factor, activation=lambda x: x, name=f"upsample_{i + 1}")
-                for i, factor in enumerate(shuffle_factors(scale))
-            ]
+            self.shuffles = pixel_shuffles(filters=width, scale=scale, activation=lambda x: x)
             self.tail = layers.Conv2D(3, 3, padding="same", name="tail")
             return
         start = SubPixelInitializer(scale, small_start())
@@ -109,10 +106,7 @@ class EDSR(keras.Model):
     def enlarge(self, features: Tensor, lr: Tensor) -> Tensor:
         """From the features, and the picture itself, to the larger picture: (B, scale·h, scale·w, 3)."""
         if self.upsampling_form == "doublings":
-            x = features
-            for shuffle in self.shuffles:
-                x = shuffle(x)
-            return ops.cast(self.tail(x), "float32")
+            return through_shuffles(features, shuffles=self.shuffles, tail=self.tail)
         return onto_anchor(self.tail(features), lr, scale=self.scale, dtype=self.variable_dtype)
 
     def call(self, lr: Tensor, training: bool = False) -> Tensor:

@@ -13,11 +13,11 @@ from keras import layers, ops
 from models.edsr import PlainResidualBlock
 from models.upsampling import (
     BilinearSubPixels,
-    PixelShuffle,
+    pixel_shuffles,
     rounded_reach,
-    shuffle_factors,
     shuffle_reach,
     small_start,
+    through_shuffles,
     to_space,
 )
 
@@ -46,10 +46,7 @@ class MSRResNet(keras.Model):
         self.depth, self.width, self.scale = depth, width, scale
         self.head = layers.Conv2D(width, 3, padding="same", name="head")
         self.trunk = [PlainResidualBlock(filters=width, name=f"block_{i + 1}") for i in range(depth)]
-        self.upsampling = [
-            PixelShuffle(filters=width, factor=factor, activation=leaky_relu, name=f"upsample_{i + 1}")
-            for i, factor in enumerate(shuffle_factors(scale))
-        ]
+        self.upsampling = pixel_shuffles(filters=width, scale=scale, activation=leaky_relu)
         self.high = layers.Conv2D(width, 3, padding="same", name="high")
         self.tail = layers.Conv2D(3, 3, padding="same", kernel_initializer=small_start(), name="tail")
 
@@ -67,11 +64,12 @@ class MSRResNet(keras.Model):
 
     def enlarge(self, features: Tensor, lr: Tensor) -> Tensor:
         """From the features, and the image itself, to the larger image: (B, scale·h, scale·w, 3)."""
-        x = features
-        for shuffle in self.upsampling:
-            x = shuffle(x)
-        residual = ops.cast(self.tail(leaky_relu(self.high(x))), "float32")
-        return residual + bilinear(ops.cast(lr, "float32"), self.scale)
+        return through_shuffles(
+            features,
+            shuffles=self.upsampling,
+            tail=lambda x: self.tail(leaky_relu(self.high(x))),
+            anchor=bilinear(ops.cast(lr, "float32"), self.scale),
+        )
 
     def call(self, lr: Tensor, training: bool = False) -> Tensor:
         return self.enlarge(self.features(lr, training=training), lr)

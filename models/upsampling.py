@@ -1,6 +1,7 @@
 """Upsampling shared by several generators: sub-pixel (Shi et al., arXiv:1609.05158), and starting kernels without a checkerboard."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -193,13 +194,13 @@ def prelu(name: str) -> PReLU:
     return PReLU(name=name)
 
 
-def pixel_shuffles(*, filters: int, scale: int) -> list[PixelShuffle]:
-    """The chain of `PixelShuffle` that reaches `scale`, each with a PReLU of its own."""
+def pixel_shuffles(
+    *, filters: int, scale: int, activation: Callable[[Tensor], Tensor] | None = None
+) -> list[PixelShuffle]:
+    """The chain of `PixelShuffle` that reaches `scale`, each with this activation; without one, with a PReLU of its own."""
     return [
-        PixelShuffle(
-            filters=filters, factor=factor, activation=prelu(f"upsample_{i + 1}_prelu"), name=f"upsample_{i + 1}"
-        )
-        for i, factor in enumerate(shuffle_factors(scale))
+        PixelShuffle(filters=filters, factor=factor, activation=activation or prelu(f"{name}_prelu"), name=name)
+        for factor, name in ((factor, f"upsample_{i + 1}") for i, factor in enumerate(shuffle_factors(scale)))
     ]
 
 
@@ -212,7 +213,11 @@ def bounded(sr: Tensor, output: str) -> Tensor:
 
 
 def through_shuffles(
-    features: Tensor, *, shuffles: list[PixelShuffle], tail: layers.Layer, anchor: Tensor | None = None
+    features: Tensor,
+    *,
+    shuffles: list[PixelShuffle],
+    tail: Callable[[Tensor], Tensor],
+    anchor: Tensor | None = None,
 ) -> Tensor:
     """From features to the picture: (B, h, w, c) to (B, scale·h, scale·w, 3), float32 under mixed precision too.
 

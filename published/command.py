@@ -9,10 +9,8 @@ from errors import UserError
 from models import save_weights
 from published.parts import Found, build
 from published.recognise import recognise
+from runs import FOREIGN, SUFFIX
 from settings.files import ImportWeights
-
-_SUFFIX = ".weights.h5"
-_THEIRS = (".pth.tar", ".safetensors", ".pth", ".pt", ".ckpt", ".h5", ".hdf5")
 
 
 def import_weights(settings: ImportWeights, words: list[str]) -> int:
@@ -58,10 +56,10 @@ def description(found: Found) -> list[str]:
 
 def _output(importing, path):
     """Where the weights go. Raises UserError for another kind of name, and for what is there already."""
-    stem = next((path.name.removesuffix(suffix) for suffix in _THEIRS if path.name.endswith(suffix)), path.name)
-    output = Path(importing.output or f"{stem}{_SUFFIX}")
-    if not output.name.endswith(_SUFFIX):
-        raise UserError(f"--output={output}: the name has to end in {_SUFFIX}")
+    stem = next((path.name.removesuffix(suffix) for suffix in FOREIGN if path.name.endswith(suffix)), path.name)
+    output = Path(importing.output or f"{stem}{SUFFIX}")
+    if not output.name.endswith(SUFFIX):
+        raise UserError(f"--output={output}: the name has to end in {SUFFIX}")
     if output.exists() and not importing.overwrite:
         raise UserError(f"{output}: is there already; --overwrite replaces it, --output=FILE names another")
     return output

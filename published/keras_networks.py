@@ -40,6 +40,16 @@ class _Order:
             theirs = self._layers.pop(0)[0]
             self.parts.append(Part(place.replace("__", "."), f"keras {kind}", theirs))
 
+    def take_end(self) -> int:
+        """The end of both networks: behind the trunk, the enlargements, the last convolution. Returns how many enlargements there are."""
+        self.take(trunk_conv="conv", trunk_norm="norm")
+        count = 0
+        while self.next_is("conv", "prelu"):
+            self.take(**{f"upsampling__{count}__conv": "conv", f"upsampling__{count}__activation": "prelu"})
+            count += 1
+        self.take(tail="conv")
+        return count
+
     @property
     def left(self) -> int:
         return len(self._layers)
@@ -57,7 +67,7 @@ def srresnet(tensors: Tensors, *, activation: str | None = "tanh") -> Published 
     activation: of the last layer; None where the file does not say, and is then taken for the tanh of that code.
     """
     kernel, channels, width = _head(tensors)
-    order, depth, ups = _Order(_layers(tensors)), 0, 0
+    order, depth = _Order(_layers(tensors)), 0
     if kernel != 9 or not order.next_is("conv", "prelu"):
         return None
     try:
@@ -66,11 +76,7 @@ def srresnet(tensors: Tensors, *, activation: str | None = "tanh") -> Published 
             block = ("conv_1", "conv"), ("norm_1", "norm"), ("prelu", "prelu"), ("conv_2", "conv"), ("norm_2", "norm")
             order.take(**{f"trunk__{depth}__{name}": kind for name, kind in block})
             depth += 1
-        order.take(trunk_conv="conv", trunk_norm="norm")
-        while order.next_is("conv", "prelu"):
-            order.take(**{f"upsampling__{ups}__conv": "conv", f"upsampling__{ups}__activation": "prelu"})
-            ups += 1
-        order.take(tail="conv")
+        ups = order.take_end()
     except LookupError:
         return None
     if order.left or not depth:
@@ -82,7 +88,7 @@ def srresnet(tensors: Tensors, *, activation: str | None = "tanh") -> Published 
 def fast_srgan(tensors: Tensors, *, activation: str | None = "tanh") -> Published | None:
     """Fast-SRGAN's generator, of either version; None for another network. activation: as of `srresnet`."""
     kernel, channels, width = _head(tensors)
-    order, depth, ups = _Order(_layers(tensors)), 0, 0
+    order, depth = _Order(_layers(tensors)), 0
     head_norm = order.next_is("conv", "norm", "prelu", "depthwise")
     if not head_norm and not order.next_is("conv", "prelu", "depthwise"):
         return None
@@ -93,11 +99,7 @@ def fast_srgan(tensors: Tensors, *, activation: str | None = "tanh") -> Publishe
             block = block if order.next_is("depthwise") else {"expand": "conv", "expand_norm": "norm", **block}
             order.take(**{f"trunk__{depth}__{name}": kind for name, kind in block.items()})
             depth += 1
-        order.take(trunk_conv="conv", trunk_norm="norm")
-        while order.next_is("conv", "prelu"):
-            order.take(**{f"upsampling__{ups}__conv": "conv", f"upsampling__{ups}__activation": "prelu"})
-            ups += 1
-        order.take(tail="conv")
+        ups = order.take_end()
     except LookupError:
         return None
     if order.left:

@@ -1,5 +1,6 @@
 """EDSR, SRResNet and SPAN, as PyTorch code bases publish them."""
 
+import math
 from dataclasses import replace
 
 from published.esrgan import Tensors, count, rgb_channels, sub_pixel_scale
@@ -11,16 +12,14 @@ _IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 _WIDE = 256  # filters, from which on EDSR scales its residuals
 
 
-def _upsampling(tensors: Tensors, names: list[str]) -> tuple[int, list[int]]:
-    """The scale and the factors of sub-pixel convolutions of these names, from their channels."""
-    factors = []
-    for name in names:
+def _upsampling(tensors: Tensors, names: list[str], place: str) -> tuple[int, list[Part]]:
+    """The scale that sub-pixel convolutions of these names reach, by their channels, and the parts that they are. place: ours, of all."""
+    parts = []
+    for i, name in enumerate(names):
         filters, channels = tensors[f"{name}.weight"].shape[:2]
-        factors.append(round((filters / max(1, channels)) ** 0.5))
-    scale = 1
-    for factor in factors:
-        scale *= factor
-    return scale, factors
+        factor = round((filters / max(1, channels)) ** 0.5)
+        parts.append(Part(f"{place}.{i}.conv", "conv", name, shuffle=factor))
+    return math.prod(part.shuffle for part in parts), parts
 
 
 def basicsr_edsr(tensors: Tensors) -> Published | None:
@@ -49,7 +48,7 @@ def original_edsr(tensors: Tensors) -> Published | None:
 def _edsr(tensors, *, depth, block, ups, names):
     first, after, last = names
     rgb_channels(tensors, f"{first}.weight")
-    scale, factors = _upsampling(tensors, ups)
+    scale, shuffles = _upsampling(tensors, ups, "shuffles")
     width = tensors[f"{first}.weight"].shape[0]
     residual = 0.1 if width >= _WIDE else 1.0
     remarks = [f"residual scaling {residual:g}, as EDSR has with {width} filters: the file does not say"]
@@ -57,10 +56,7 @@ def _edsr(tensors, *, depth, block, ups, names):
     for i in range(depth):
         parts.append(Part(f"trunk.{i}.conv_1", "conv", block[0].format(i)))
         parts.append(Part(f"trunk.{i}.conv_2", "conv", block[1].format(i), scaled=residual))
-    parts += [
-        Part(f"shuffles.{i}.conv", "conv", name, shuffle=factor)
-        for i, (name, factor) in enumerate(zip(ups, factors, strict=True))
-    ]
+    parts += shuffles
     parts.append(Part("tail", "conv", last, scaled=1 / 255, shift=_DIV2K_MEAN))
     remarks.append("mean of DIV2K taken from the input and added again, as EDSR does")
     sizes = {"depth": depth, "width": width, "scale": scale, "upsampling": "doublings", "mean": "div2k"}
@@ -75,14 +71,11 @@ def msrresnet(tensors: Tensors) -> Published | None:
     rgb_channels(tensors, "conv_first.weight")
     depth = count(tensors, r"body\.(\d+)\.conv1\.weight")
     ups = [f"upconv{i + 1}" for i in range(count(tensors, r"upconv(\d)\.weight") - 1)]
-    scale, factors = _upsampling(tensors, ups)
+    scale, shuffles = _upsampling(tensors, ups, "upsampling")
     parts = [Part("head", "conv", "conv_first")]
     for i in range(depth):
         parts += [Part(f"trunk.{i}.conv_{j}", "conv", f"body.{i}.conv{j}") for j in (1, 2)]
-    parts += [
-        Part(f"upsampling.{i}.conv", "conv", name, shuffle=factor)
-        for i, (name, factor) in enumerate(zip(ups, factors, strict=True))
-    ]
+    parts += shuffles
     parts += [Part("high", "conv", "conv_hr"), Part("tail", "conv", "conv_last")]
     sizes = {"depth": depth, "width": tensors["conv_first.weight"].shape[0], "scale": scale}
     return Published("MSRResNet (BasicSR's SRResNet)", "MSRResNet", sizes, parts)
@@ -103,7 +96,7 @@ def tutorial_srresnet(tensors: Tensors) -> Published | None:
         f"subpixel_convolutional_blocks.{i}"
         for i in range(count(tensors, r"subpixel_convolutional_blocks\.(\d+)\.conv\.weight"))
     ]
-    scale, factors = _upsampling(tensors, [f"{name}.conv" for name in ups])
+    scale, shuffles = _upsampling(tensors, [f"{name}.conv" for name in ups], "upsampling")
     parts = [Part("head", "conv", f"{head}.0", divisors=_IMAGENET_DEVIATION), Part("head_prelu", "prelu", f"{head}.1")]
     for i in range(depth):
         ours, first, second = f"trunk.{i}", *(f"residual_blocks.{i}.conv_block{j}.conv_block" for j in (1, 2))
@@ -112,9 +105,8 @@ def tutorial_srresnet(tensors: Tensors) -> Published | None:
         parts += [Part(f"{ours}.conv_2", "conv", f"{second}.0"), Part(f"{ours}.norm_2", "norm", f"{second}.1")]
     after = "conv_block2.conv_block"
     parts += [Part("trunk_conv", "conv", f"{after}.0"), Part("trunk_norm", "norm", f"{after}.1")]
-    for i, (name, factor) in enumerate(zip(ups, factors, strict=True)):
-        parts += [Part(f"upsampling.{i}.conv", "conv", f"{name}.conv", shuffle=factor)]
-        parts += [Part(f"upsampling.{i}.activation", "prelu", f"{name}.prelu")]
+    for i, (shuffle, name) in enumerate(zip(shuffles, ups, strict=True)):
+        parts += [shuffle, Part(f"upsampling.{i}.activation", "prelu", f"{name}.prelu")]
     parts.append(Part("tail", "conv", "conv_block3.conv_block.0", scaled=2.0))
     width = tensors[f"{head}.0.weight"].shape[0]
     sizes = {"depth": depth, "width": width, "scale": scale, "mean": "imagenet", "output": "sigmoid"}

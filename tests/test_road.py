@@ -53,7 +53,7 @@ def test_what_the_runs_leave_behind(road):
     ):
         assert (road / "runs" / name).stat().st_size > 0, name
     report = json.loads((road / "runs/g2g_al/report.json").read_text())
-    assert report["method"] == "g2g_al" and report["parameters"] == 88_752
+    assert report["method"] == "g2g_al" and report["parameters"] == 99_296
     assert report["teacher"] == "runs/teacher/teacher.content.weights.h5"
     assert [phase["phase"] for phase in report["phases"]] == ["transfer", "adversarial"]
     described = json.loads((road / "runs/g2g_al/student.json").read_text())

@@ -18,11 +18,8 @@ from settings.fields import Command
 ROOT = weights.FOLDER.parent
 RESULTS = ROOT / "docs" / "results"
 REPORT = RESULTS / "report.json"
-LEDGERS = (
-    "ledger",
-    "ledger-perceptual",
-    "ledger-published",
-)  # the targets of the Makefile, and the folders under RESULTS
+# The targets of the Makefile, and the folders under RESULTS.
+LEDGERS = ("ledger", "ledger-perceptual", "ledger-published")
 
 _PURPOSES = {
     False: "trained for fidelity: as close to the original as its size allows, a little soft",

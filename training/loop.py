@@ -81,9 +81,8 @@ def run_phases(phases, *, folder, batches, validator, save_weights, options):
                 )
                 summary = run.run(batches, interruption)
             summaries.append(summary)
-            if (
-                is_chief() and not begun_after
-            ):  # the last of those that have begun: the result of the run, if no side branch
+            if is_chief() and not begun_after:
+                # The last of those that have begun is the result of the run, if it is no side branch.
                 folder.sound_phase_weights(phase.name, result=phase.begins is None)
             ends[phase.name] = ends[source] + phase.steps
             before = before if phase.begins else phase.name

@@ -100,10 +100,11 @@ def train(
     """
     pictures, training = settings.pictures, settings.training
     store, validation = (data.open_pictures(pictures, split) for split in ("train", "validation"))
-    stores = {"training images": store, "validation images": validation}
-    images = {name: f"{each.names} {[*map(each.lr_shape, range(len(each)))]}" for name, each in stores.items()}
-    refuse_disagreement(images, remedy="give all the same ones, under the same names")
     shard_index, shard_count = worker()
+    if shard_count > 1:
+        stores = {"training images": store, "validation images": validation}
+        images = {name: f"{each.names} {[*map(each.lr_shape, range(len(each)))]}" for name, each in stores.items()}
+        refuse_disagreement(images, remedy="give all the same ones, under the same names")
     teacher = teacher_pictures and teacher_pictures(store)
     for network in (item for phase in phases for item in phase.step.state.values() if isinstance(item, keras.Model)):
         synchronise_batch_statistics(network)

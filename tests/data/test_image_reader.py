@@ -122,8 +122,8 @@ def narrow_png(height):
     [
         ("a.gif", gif(8000, 8000, (8000, 8000), (8000, 8000)), "8000x8000 in 2 frames is more than 64 megapixels"),
         ("a.gif", gif(3000, 3000, *[(1, 1)] * 99), "3000x3000 in 99 frames is more than 64 megapixels"),
-        ("a.gif", gif(1, 1, (1, 1), (60000, 60000)), "more than 64 megapixels"),
-        ("a.gif", gif(1, 1, (60000, 60000)), "more than 64 megapixels"),
+        ("a.gif", gif(1, 1, (1, 1), (60000, 60000)), ".*more than 64 megapixels"),
+        ("a.gif", gif(1, 1, (60000, 60000)), ".*more than 64 megapixels"),
         ("a.png", narrow_png(1_000_001), "1x1000001 has a side of more than 1000000 pixels"),
     ],
 )
