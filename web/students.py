@@ -15,11 +15,20 @@ from ai_edge_litert.tools import flatbuffer_utils
 from errors import UserError
 from inference.engines import TFLiteEngine
 
+# What a visitor chooses between, in this order, and which shipped network it is; the first that is there is the page's default.
+CHOICES = {
+    "compact_s": ("Faithful", "true to the original"),
+    "compact_s_perceptual": ("Sharp", "crisp, some detail invented"),
+    "compact_s_photo": ("Photo", "mends noise and compression"),
+    "compact_xs.int8": ("Small and fast", "least work for this device"),
+}
 _HEIGHT, _WIDTH = 64, 96  # what stands in the file until the page writes its own
 
 
 def read_students(folder: Path) -> list[tuple[bytes, dict]]:
-    """(content, entry) of each usable .tflite file in `folder`, see `read_student`; compact networks before others, the largest first, then by name.
+    """(content, entry) of each usable .tflite file in `folder`, see `read_student`.
+
+    Those of CHOICES stand first, in their order; then compact networks before others, the largest first, then by name.
 
     A file that the page cannot run is left out with a warning. Raises UserError when none is left.
     """
@@ -38,8 +47,9 @@ def read_students(folder: Path) -> list[tuple[bytes, dict]]:
 
 
 def _place(entry):
-    # The page begins with the first: the best of those that were made for such machines.
-    return not str(entry["network"]).endswith("Compact"), -entry["parameters"], entry["name"]
+    # The page begins with the first: where there is no choice, the best of those that were made for such machines.
+    chosen = list(CHOICES).index(entry["name"]) if entry["name"] in CHOICES else len(CHOICES)
+    return chosen, not str(entry["network"]).endswith("Compact"), -entry["parameters"], entry["name"]
 
 
 def read_student(path):
@@ -50,6 +60,7 @@ def read_student(path):
     receptive_field       the halo of a window, in pixels of the small picture
     network, parameters, quantize  as the .json tells them
     input, output         {"dtype": "float32"}, or "uint8" with scale and zero_point: pixel = scale · (q - zero_point)
+    choice, about         the visitor's word for it and what it means, of a network in CHOICES
     sizes                 [byte offset, factor] of every place where two little-endian int32 have to be factor × the window's height, width
 
     Raises UserError when the file is no upscaling network, has a fixed size, or works on signed integers, which LiteRT.js does not take.
@@ -73,6 +84,8 @@ def read_student(path):
         "output": _pixels(sr, path),
         "sizes": sizes,
     }
+    if path.stem in CHOICES:
+        entry["choice"], entry["about"] = CHOICES[path.stem]
     return content, entry
 
 

@@ -69,23 +69,41 @@ async function until(page, pattern) {
 /** Whatever the page says at its start. */
 async function start(page) {
   await page.waitForFunction(() => !document.getElementById("status").textContent.includes("make web"));
-  return { status: await statusOf(page), usable: await page.isEnabled("#sample") };
+  return { status: await statusOf(page), usable: await page.isEnabled("#sample"), gpu: await page.isVisible("#gpu-choice") };
 }
 
 /** `students` (all without any) on each of `pictures` (the sample without any), each result written to `folder` as a PNG. */
 async function upscale(page) {
   await isReady(page);
   const results = [];
+  const layout = await windowOf(page);
+  await page.evaluate(() => (document.getElementById("more").open = true));
+  if (options.gpu) await page.check("#gpu");
   for (const [number, picture] of (options.pictures ?? [null]).entries()) {
     await (picture ? page.setInputFiles("#file", picture) : page.click("#sample"));
     for (const name of options.students ?? (await studentsOf(page))) {
       await page.check(`input[value="${name}"]`);
       const status = await until(page, `^${picture ? basename(picture) : "sample.png"}${DONE}`);
-      await page.waitForFunction((value) => document.getElementById("right-tag").textContent === value, name);
+      await page.waitForFunction((value) => document.getElementById("right-tag").dataset.student === value, name);
       results.push({ picture, name, status, path: await saved(page, `${number} ${name}.png`) });
     }
   }
-  return { results, viewport: await layoutOf(page) };
+  return { results, empty: layout, shown: await windowOf(page), viewport: await layoutOf(page) };
+}
+
+/** The viewer's share of the window's height, and what of the controls lies outside of the window. */
+function windowOf(page) {
+  return page.evaluate(() => {
+    scrollTo(0, 0);
+    const frame = document.querySelector(".frame").getBoundingClientRect();
+    const names = ["divider", "zoom-out", "zoom-in", "fit", "actual-size", "save", "sample", "right-tag", "empty"];
+    const seen = names.map((id) => document.getElementById(id)).filter((element) => element.checkVisibility());
+    const outside = seen.filter((element) => {
+      const { top, left, bottom, right } = element.getBoundingClientRect();
+      return top < 0 || left < 0 || bottom > innerHeight || right > innerWidth;
+    });
+    return { share: frame.height / innerHeight, seen: seen.map(({ id }) => id), outside: outside.map(({ id }) => id) };
+  });
 }
 
 /** What Save as PNG writes, taken from where the browser gets it: its own downloads begin seconds later on a machine without a desktop. */
@@ -117,7 +135,7 @@ async function refuse(page) {
   const said = [];
   for (const picture of options.pictures) {
     await page.setInputFiles("#file", picture);
-    said.push(await until(page, "is not a picture|is too large"));
+    said.push(await until(page, "is not an image|is too large"));
   }
   await page.click("#sample");
   return { said, after: await until(page, DONE) };
@@ -164,7 +182,7 @@ async function lookAround(page) {
     views[side] = join(options.folder, `${side}.png`);
     writeDataUrl(views[side], await page.evaluate(() => document.getElementById("view").toDataURL("image/png")));
   }
-  return { views, zoom: await page.textContent("#zoom"), student: await page.textContent("#right-tag") };
+  return { views, zoom: await page.textContent("#zoom"), student: await page.getAttribute("#right-tag", "data-student") };
 }
 
 /** Everything without a mouse: the sample, another student, divider, zoom, pan. */
@@ -178,7 +196,7 @@ async function useKeyboard(page) {
   await page.focus("input[name=student]:checked");
   await page.keyboard.press("ArrowDown");
   const second = await page.locator("input[name=student]:checked").inputValue();
-  await page.waitForFunction((name) => document.getElementById("right-tag").textContent === name, second);
+  await page.waitForFunction((name) => document.getElementById("right-tag").dataset.student === name, second);
   await until(page, DONE);
   const zooms = [];
   await page.focus("#view");

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
+import weights
 from errors import UserError
 from inference.engines import TFLiteEngine
-from web.students import read_student, read_students
+from web.students import CHOICES, read_student, read_students
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -43,11 +44,17 @@ def test_sizes_written_into_the_file_give_the_open_files_picture(students_folder
     np.testing.assert_allclose(result if lr["dtype"] == np.float32 else result / 255, expected, atol=1e-6)
 
 
-def test_the_page_begins_with_a_network_made_for_small_machines(students_folder):
+def test_the_page_begins_with_the_choices_then_networks_made_for_small_machines(students_folder):
     entries = [entry for _, entry in read_students(students_folder)]
-    others = [not entry["network"].endswith("Compact") for entry in entries]
+    chosen = [name for name in CHOICES if (students_folder / f"{name}.tflite").is_file()]
+    assert [entry["name"] for entry in entries[: len(chosen)]] == chosen and chosen[0] == weights.DEFAULT
+    assert [entry.get("choice") for entry in entries] == [CHOICES[name][0] for name in chosen] + [None] * (
+        len(entries) - len(chosen)
+    )
+    rest = entries[len(chosen) :]
+    others = [not entry["network"].endswith("Compact") for entry in rest]
     assert others == sorted(others) and any(others)  # the shipped teacher is there, last
-    compact = [entry["parameters"] for entry in entries if entry["network"].endswith("Compact")]
+    compact = [entry["parameters"] for entry in rest if entry["network"].endswith("Compact")]
     assert compact == sorted(compact, reverse=True)
 
 

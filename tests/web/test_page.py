@@ -83,7 +83,7 @@ def test_files_that_cannot_be_upscaled(visit, tmp_path):
     (tmp_path / "cut.png").write_bytes(SAMPLE.read_bytes()[:3000])
     Image.new("RGB", (17_000, 10)).save(tmp_path / "wide.png")
     seen = visit("refuse", pictures=[str(tmp_path / name) for name in ("notes.txt", "cut.png", "wide.png")])
-    unreadable = "is not a picture that this browser can read. PNG, JPEG and WebP always are."
+    unreadable = "is not an image that this browser can read. PNG, JPEG and WebP always are."
     assert seen["said"][:2] == [f"notes.txt {unreadable}", f"cut.png {unreadable}"]
     assert seen["said"][2].startswith("wide.png is too large: 4 times 17000 × 10 is 68000 × 40, ")
     assert seen["after"].startswith("sample.png: ")
@@ -103,6 +103,31 @@ def test_phone(visit, expected):
     assert apart(seen["results"][0]["path"], expected["tiny"]) <= 1
     assert seen["viewport"]["overflow"] <= 0
     assert seen["viewport"]["smallest"] >= 40
+
+
+def test_a_laptop_shows_everything_without_scrolling(visit):
+    seen = visit("upscale", context={"viewport": {"width": 1366, "height": 768}}, students=["compact_s", "tiny"])
+    assert seen["empty"]["share"] <= 0.7 and seen["shown"]["share"] <= 0.7
+    assert "empty" in seen["empty"]["seen"]
+    assert {"divider", "zoom-out", "zoom-in", "fit", "actual-size", "save"} <= set(seen["shown"]["seen"])
+    assert seen["empty"]["outside"] == seen["shown"]["outside"] == [] and seen["viewport"]["overflow"] <= 0
+
+
+GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
+
+
+def test_the_graphics_card_gives_the_processors_image(visit, expected):
+    """Chromium's software adapter for WebGPU; what it does not run goes to the processor, and the page says so."""
+    seen = visit("upscale", arguments=GPU, gpu=True, students=["compact_xs", "compact_s", "tiny.int8"])
+    on_gpu = {result["name"]: "on the graphics card" in result["status"] for result in seen["results"]}
+    assert on_gpu["compact_xs"] and on_gpu["compact_s"]
+    for result in seen["results"]:
+        assert apart(result["path"], expected[result["name"]]) <= 2, result["name"]
+        assert on_gpu[result["name"]] or "the graphics card cannot run this network" in result["status"]
+
+
+def test_without_a_graphics_card_there_is_no_such_choice(visit):
+    assert not visit("start", arguments=["--disable-features=WebGPU", "--disable-gpu"])["gpu"]
 
 
 def test_keyboard(visit):

@@ -7,6 +7,12 @@ export function hasSimd() {
   return typeof WebAssembly === "object" && WebAssembly.validate(new Uint8Array(module));
 }
 
+/** Whether there is a graphics card that the network may run on. */
+export async function hasGpu() {
+  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+  return Boolean(adapter);
+}
+
 export class Engine {
   #worker;
   #jobs = 0;
@@ -15,11 +21,12 @@ export class Engine {
   /**
    * Upscale a picture, and stop what ran before.
    *
-   * picture: { height, width, pixels }. student: an entry of students.json. signal: an AbortSignal. onTile({ bitmap, top, left }, done):
-   * a part of the result, in its pixels, and the share that is done. Resolves to the milliseconds that it took once loaded; rejects
-   * with an AbortError when stopped, with another Error when it failed.
+   * picture: { height, width, pixels }. student: an entry of students.json. gpu: try the graphics card first. signal: an AbortSignal.
+   * onTile({ bitmap, top, left }, done): a part of the result, in its pixels, and the share that is done. Resolves to { milliseconds, gpu }:
+   * what it took once loaded, and whether the graphics card did it; rejects with an AbortError when stopped, with another Error when it
+   * failed.
    */
-  upscale(picture, student, { signal, onTile }) {
+  upscale(picture, student, { gpu, signal, onTile }) {
     this.#stop();
     this.#worker ??= this.#start();
     const job = ++this.#jobs;
@@ -27,7 +34,7 @@ export class Engine {
       this.#running = { job, resolve, reject, onTile };
       signal.addEventListener("abort", () => this.#running?.job === job && this.#stop());
       const { height, width, pixels } = picture;
-      this.#worker.postMessage({ job, student, picture: { height, width, pixels } });
+      this.#worker.postMessage({ job, student, gpu, picture: { height, width, pixels } });
     });
   }
 
@@ -45,11 +52,11 @@ export class Engine {
     return worker;
   }
 
-  #receive({ job, tile, done, milliseconds, error }) {
+  #receive({ job, tile, done, milliseconds, gpu, error }) {
     if (job !== this.#running?.job) return tile?.bitmap.close(); // of a job that was stopped meanwhile
     if (error !== undefined) this.#fail(error);
     else if (tile) this.#running.onTile(tile, done);
-    else this.#finish((running) => running.resolve(milliseconds));
+    else this.#finish((running) => running.resolve({ milliseconds, gpu }));
   }
 
   /** After a failure the runtime's memory may be in any state: the next picture gets a new worker. */

@@ -1,11 +1,11 @@
 // The page: which picture and which student are chosen, what runs, what is shown.
 
-import { Engine, hasSimd } from "./engine.js";
+import { Engine, hasGpu, hasSimd } from "./engine.js";
 import { listenForGestures } from "./gestures.js";
 import { BicubicLayer, StudentLayer } from "./layers.js";
 import { readPicture } from "./picture.js";
 import { listenForPictures } from "./sources.js";
-import { formatTime, loadStudents, StudentList } from "./students.js";
+import { formatTime, loadStudents, StudentList, titleOf } from "./students.js";
 import { View } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
@@ -25,7 +25,7 @@ start().catch((error) => say(error.message, { bad: true }));
 async function start() {
   if (!hasSimd()) throw new Error("This browser has no WebAssembly SIMD, which the network needs. Any browser of 2023 or later has it.");
   const students = await loadStudents();
-  list = new StudentList($("students"), students, choose);
+  list = new StudentList($("students"), $("more"), students, choose);
   [student] = students;
   list.choose(student);
   listenForPictures({
@@ -37,7 +37,8 @@ async function start() {
   });
   listenForControls();
   for (const control of [$("file"), $("sample")]) control.disabled = false;
-  say("Choose a picture, drop one anywhere on this page, paste one, or take the sample.");
+  say("Choose an image, drop one anywhere on this page, paste one, or take the sample.");
+  $("gpu-choice").hidden = !(await hasGpu());
 }
 
 function listenForControls() {
@@ -50,6 +51,10 @@ function listenForControls() {
   $("cancel").addEventListener("click", () => running?.abort());
   $("again").addEventListener("click", () => upscale());
   $("save").addEventListener("click", () => save());
+  $("gpu").addEventListener("change", () => {
+    list.clearTimes(); // they are those of the other
+    if (picture) upscale();
+  });
 }
 
 function moveDivider(share) {
@@ -66,7 +71,7 @@ function choose(chosen) {
 async function open(source) {
   running?.abort();
   const turn = ++opened;
-  say("Reading the picture …");
+  say("Reading the image …");
   let read;
   try {
     read = await readPicture(await source, student);
@@ -84,22 +89,23 @@ async function upscale() {
   const job = (running = new AbortController());
   const chosen = student;
   show(chosen);
-  say(`Loading ${chosen.name} …`);
+  say(`Loading ${titleOf(chosen)} …`);
   let done = 0;
   try {
-    const milliseconds = await engine.upscale(picture, chosen, {
+    const { milliseconds, gpu } = await engine.upscale(picture, chosen, {
+      gpu: $("gpu").checked,
       signal: job.signal,
       onTile: (tile, share) => {
-        if (!done) say(`Upscaling ${picture.name} with ${chosen.name} …`);
+        if (!done) say(`Enlarging ${picture.name} with ${titleOf(chosen)} …`);
         layers.right.add(tile);
         view.redraw();
         $("progress").value = done = share;
       },
     });
     list.showTime(chosen, milliseconds);
-    finish(milliseconds);
+    finish(milliseconds, gpu);
   } catch (error) {
-    if (error.name !== "AbortError") say(`${chosen.name} failed: ${error.message}`, { bad: true });
+    if (error.name !== "AbortError") say(`${titleOf(chosen)} failed: ${error.message}`, { bad: true });
     else if (running === job) say(`Cancelled at ${percent(done)}.`);
   } finally {
     if (running === job) settle(done === 1);
@@ -118,13 +124,16 @@ function show(chosen) {
   $("again").hidden = true;
   $("save").disabled = true;
   $("progress").value = 0;
-  $("right-tag").textContent = chosen.name;
+  $("right-tag").textContent = chosen.choice ? `${chosen.choice} (${chosen.name})` : chosen.name;
+  $("right-tag").dataset.student = chosen.name;
 }
 
-function finish(milliseconds) {
+function finish(milliseconds, gpu) {
   const { width, height } = layers.right;
   const note = picture.filled ? " Transparent parts were filled with white." : "";
-  say(`${picture.name}: ${picture.width} × ${picture.height} to ${width} × ${height} in ${formatTime(milliseconds)}.${note}`);
+  const where = gpu ? " on the graphics card" : $("gpu").checked ? " on the processor: the graphics card cannot run this network" : "";
+  const sizes = `${picture.width} × ${picture.height} to ${width} × ${height}`;
+  say(`${picture.name}: ${sizes} in ${formatTime(milliseconds)}${where}.${note}`);
 }
 
 function settle(complete) {

@@ -9,19 +9,19 @@ const SURE_SIDE = 4096; // pixels: a square canvas of this size is painted by ev
  * opaque, turned as EXIF says, in sRGB; filled where transparent parts were made white. Throws an Error that says why not.
  */
 export async function readPicture(blob, { scale }) {
-  const name = blob.name ?? "picture";
+  const name = blob.name ?? "image";
   let bitmap;
   try {
     bitmap = await createImageBitmap(blob);
   } catch {
-    throw new Error(`${name} is not a picture that this browser can read. PNG, JPEG and WebP always are.`);
+    throw new Error(`${name} is not an image that this browser can read. PNG, JPEG and WebP always are.`);
   }
   const { width, height } = bitmap;
   if (!holdsCanvas(width * scale, height * scale)) {
     bitmap.close();
     throw new Error(
       `${name} is too large: ${scale} times ${width} × ${height} is ${width * scale} × ${height * scale}, and this browser has no room ` +
-        "for a picture of that size. Crop it, or reduce it first.",
+        "for an image of that size. Crop it, or reduce it first.",
     );
   }
   return { name, width, height, ...opaquePixels(bitmap) };

@@ -9,34 +9,50 @@ import { planPicture } from "./tiling.js";
 const TILE = 192;
 
 let runtime; // a promise, once it is wanted
-let compiled; // { key, network }: of the student and the window size used last
+let compiled; // { key, network, gpu }: of the student and the window size used last
 let wanted; // number of the job to run; another number, or null, stops the one that runs
 let queue = Promise.resolve(); // jobs run one after another
 
-/** { job, student, picture }: upscale. { job: null }: stop. Posts { job, … } with tile and done, milliseconds, or error. */
-export function receive({ job, student, picture }) {
+/**
+ * { job, student, picture, gpu }: upscale, with gpu on the graphics card where that can. { job: null }: stop. Posts { job, … } with tile and
+ * done, then milliseconds and gpu (whether it ran there), or error.
+ */
+export function receive({ job, student, picture, gpu }) {
   wanted = job;
   if (job === null) return;
   const post = (message, transfer) => self.postMessage({ job, ...message }, transfer);
   queue = queue
-    .then(() => run(job, student, picture, post))
+    .then(() => run(job, student, picture, post, gpu))
     .catch((error) => post({ error: String(error?.message ?? error) }));
 }
 
-async function run(job, student, picture, post) {
+async function run(job, student, picture, post, gpu) {
   if (job !== wanted) return;
   await (runtime ??= loadRuntime());
   const plan = planPicture(picture, { halo: student.receptive_field, tile: TILE });
-  const network = await compile(student, plan);
+  const network = await compile(student, plan, gpu);
+  const ran = compiled.gpu;
   const started = performance.now();
+  try {
+    if (!(await runWindows(job, network, { student, picture, plan }, post))) return;
+  } catch (error) {
+    if (!ran) throw error;
+    console.debug("the graphics card failed, the processor goes on:", error);
+    return run(job, student, picture, post, false);
+  }
+  post({ milliseconds: performance.now() - started, gpu: ran });
+}
+
+/** false where the job was stopped. */
+async function runWindows(job, network, { student, picture, plan }, post) {
   for (const [index, { row, column }] of plan.windows.entries()) {
     await messages(); // a message that stops this job is heard here
-    if (job !== wanted) return;
+    if (job !== wanted) return false;
     const window = { top: row.start, left: column.start, height: plan.height, width: plan.width };
     const tensor = await runNetwork(network, toTensor(picture, window, student.input), window);
     await postTile(tensor, { row, column, window, student, done: (index + 1) / plan.windows.length }, post);
   }
-  post({ milliseconds: performance.now() - started });
+  return true;
 }
 
 async function postTile(tensor, { row, column, window, student, done }, post) {
@@ -64,8 +80,8 @@ function loadRuntime() {
 }
 
 /** The student for windows of one size: the runtime takes no others than the file says, so they are written into the file. */
-async function compile(student, { height, width }) {
-  const key = `${student.file} ${height} ${width}`;
+async function compile(student, { height, width }, gpu) {
+  const key = `${student.file} ${height} ${width} ${gpu}`;
   if (compiled?.key === key) return compiled.network;
   compiled?.network.delete();
   compiled = undefined;
@@ -75,9 +91,22 @@ async function compile(student, { height, width }) {
     view.setInt32(offset, factor * height, true);
     view.setInt32(offset + 4, factor * width, true);
   }
-  const network = await loadAndCompile(new Uint8Array(bytes), { accelerator: "wasm" });
-  compiled = { key, network };
+  const onGpu = gpu ? await compileForGpu(new Uint8Array(bytes)) : null;
+  const network = onGpu ?? (await loadAndCompile(new Uint8Array(bytes), { accelerator: "wasm" }));
+  compiled = { key, network, gpu: onGpu !== null };
   return network;
+}
+
+/** null where the graphics card would not run all of it: the runtime then takes the processor without a word. */
+async function compileForGpu(bytes) {
+  try {
+    const network = await loadAndCompile(bytes, { accelerator: "webgpu" });
+    if (network.isFullyAccelerated) return network;
+    network.delete();
+  } catch (error) {
+    console.debug("not for this graphics card:", error);
+  }
+  return null;
 }
 
 async function download(url) {
@@ -89,7 +118,7 @@ async function download(url) {
 async function runNetwork(network, values, { height, width }) {
   const input = new Tensor(values, [1, height, width, 3]);
   const [output] = await network.run([input]);
-  const result = output.toTypedArray(); // a copy
+  const result = await output.data(); // a copy, from wherever it lies
   input.delete(); // tensors lie in WebAssembly's memory, where no garbage is collected
   output.delete();
   return result;
