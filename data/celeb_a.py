@@ -35,6 +35,7 @@ def celeb_a(
     pictures: int = 20_000,
     degradation: str = "blur",
     degradation_seed: int = 0,
+    degradation_draws: int = 1,
 ) -> Source:
     """CelebA as a Source, downloaded and prepared under data_dir where it is not there yet.
 
@@ -43,14 +44,14 @@ def celeb_a(
     178 pixels can. 256 is cropped to a multiple of scale.
     pictures: how many of the 162,770 (19,867) are decoded, 0.21 MB of disc each; of the validation part at most 1000.
     TensorFlow Datasets has shuffled them, so that the first ones are a fair sample.
-    degradation, degradation_seed: how LR is made, see data.degradation.
+    degradation, degradation_seed, degradation_draws: how LR is made, see data.degradation.
 
     Without a network the call fails within about 20 seconds, unless the data are prepared already. Raises UserError
     for that and for any other failure to download or prepare; ValueError for another split.
     """
     if split not in ("train", "validation"):
         raise ValueError(f"split is {split!r}; expected 'train' or 'validation'")
-    degrade = Degradation(degradation, scale, degradation_seed)
+    degrade = Degradation(degradation, scale, degradation_seed, degradation_draws).of(split)
     builder = prepared_builder(
         "celeb_a", dataset="celeb_a", data_dir=data_dir, url=lambda builder: _DRIVE, remedy=_REMEDY
     )
@@ -62,8 +63,9 @@ def celeb_a(
         description=f"CelebA ({count} of {whole} faces for {split}, {_SIDE}x{_SIDE}, LR: {degrade})",
         scale=scale,
         pairs=lambda: _pairs(builder, split=split, count=count, degrade=degrade),
-        count=count,
+        count=degrade.count(count, split),
         degradation=str(degrade),
+        draws=degrade.draws,
     )
 
 

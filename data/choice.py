@@ -54,5 +54,5 @@ def _check(pictures: Pictures, readers: dict[str, tuple[str, ...]]) -> None:
     if pictures.scale == 1 and bicubic:
         raise UserError(
             "--scale=1: bicubic low-resolution pictures would be the originals themselves, with nothing left to learn; "
-            "choose --degradation=blur or real, or --dataset=paired"
+            "choose --degradation=photo, real or blur, or --dataset=paired"
         )

@@ -27,6 +27,7 @@ def div2k(
     track: str | None = None,
     degradation: str | None = None,
     degradation_seed: int = 0,
+    degradation_draws: int = 1,
 ) -> Source:
     """DIV2K as a Source, downloaded and prepared under data_dir where it is not there yet.
 
@@ -34,7 +35,7 @@ def div2k(
     track: of which LR pictures are read, a name of TensorFlow Datasets such as "unknown_x4"; by default bicubic, which there
     is for scale 2, 3, 4 and 8. Where HR is not a multiple of scale (some x8 pictures) both are cropped at the bottom and right
     to the part they share; a pair of unrelated sizes is left out with a warning. degradation: LR is made from HR as
-    data.degradation says, at any scale, instead.
+    data.degradation says, at any scale, instead; so are its seed and draws.
 
     Without a network the call fails within about 20 seconds (and the time the system takes to give up on a host name),
     unless the data are prepared already. Raises UserError for that and for any other failure to download or prepare,
@@ -42,7 +43,7 @@ def div2k(
     """
     if split not in ("train", "validation"):
         raise ValueError(f"split is {split!r}; expected 'train' or 'validation'")
-    degrade = Degradation(degradation, scale, degradation_seed) if degradation else None
+    degrade = Degradation(degradation, scale, degradation_seed, degradation_draws).of(split) if degradation else None
     track = _track(track, scale=scale, degrade=degrade)
     builder = prepared_builder(
         f"div2k/{track}",
@@ -61,8 +62,9 @@ def div2k(
         description=f"DIV2K ({count} pictures for {split}, LR: {made})",
         scale=scale,
         pairs=lambda: _pairs(builder, split=split, scale=scale, degrade=degrade),
-        count=None if degrade and degrade.tiles(split) else count,
+        count=degrade.count(count, split) if degrade else count,
         degradation=made,
+        draws=degrade.draws if degrade else 1,
     )
 
 

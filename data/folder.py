@@ -23,6 +23,7 @@ def folder(
     min_size: int = 64,
     degradation: str = "bicubic",
     degradation_seed: int = 0,
+    degradation_draws: int = 1,
 ) -> Source:
     """The pictures below a folder as a Source.
 
@@ -34,15 +35,15 @@ def folder(
     also by 0 to 7 pixels at the top and left, by turns. Neighbouring pixels on both sides of a block's edge differ more (by a
     third, in smooth parts of photographs of quality 94 to 97); lying where low-resolution pixels meet throughout, that would
     be learned as a step there.
-    degradation, degradation_seed: how LR is made of that, see data.degradation. Its "real" makes several pairs of a
-    large training picture.
+    degradation, degradation_seed, degradation_draws: how LR is made of that, see data.degradation. Its
+    "real" and "photo" make several pairs of a large training image.
 
     Raises UserError for a missing folder, a folder without pictures, a single picture and no valid_dir, and, once the
     pictures are read, where none is usable. ValueError for another split.
     """
     if split not in ("train", "validation"):
         raise ValueError(f"split is {split!r}; expected 'train' or 'validation'")
-    degrade = Degradation(degradation, scale, degradation_seed)
+    degrade = Degradation(degradation, scale, degradation_seed, degradation_draws).of(split)
     root = Path(valid_dir if valid_dir and split == "validation" else hr_dir)
     paths = _split_paths(root, split=split, valid_dir=valid_dir)
     smallest = max(min_size, scale)
@@ -76,8 +77,9 @@ def folder(
         description=f"folder {root}/ ({len(paths)} pictures for {split}, LR: {degrade})",
         scale=scale,
         pairs=pairs,
-        count=None if degrade.tiles(split) else len(paths),
+        count=degrade.count(len(paths), split),
         degradation=str(degrade),
+        draws=degrade.draws,
     )
 
 

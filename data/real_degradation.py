@@ -183,10 +183,10 @@ def add_poisson_noise(picture: np.ndarray, *, scale: float, grey: bool, rng: np.
     return _to_uint8(picture + (rng.poisson(mean) - mean) * np.float32(scale))
 
 
-def compress(picture: np.ndarray, *, quality: int) -> np.ndarray:
-    """A uint8 picture (H, W, 3) written as JPEG of this quality (chroma at half resolution) and read again."""
+def compress(picture: np.ndarray, *, quality: int, subsampling: str = "4:2:0") -> np.ndarray:
+    """A uint8 image (H, W, 3) written as JPEG of this quality and read again. subsampling: of chroma; "4:4:4" for none."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=quality, subsampling="4:2:0")
+    Image.fromarray(picture).save(file, "JPEG", quality=quality, subsampling=subsampling)
     return np.asarray(Image.open(file))
 
 

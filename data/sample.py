@@ -26,16 +26,23 @@ _FILES = {
 }
 
 
-def sample(*, split: str, scale: int = 4, degradation: str = "bicubic", degradation_seed: int = 0) -> Source:
+def sample(
+    *,
+    split: str,
+    scale: int = 4,
+    degradation: str = "bicubic",
+    degradation_seed: int = 0,
+    degradation_draws: int = 1,
+) -> Source:
     """Six photographs for split "train", one for "validation", as a Source.
 
-    degradation, degradation_seed: how LR is made, see data.degradation.
+    degradation, degradation_seed, degradation_draws: how LR is made, see data.degradation.
 
     Raises UserError where scikit-image, or one of the pictures in it, is missing; ValueError for another split.
     """
     if split not in _FILES:
         raise ValueError(f"split is {split!r}; expected 'train' or 'validation'")
-    degrade = Degradation(degradation, scale, degradation_seed)
+    degrade = Degradation(degradation, scale, degradation_seed, degradation_draws).of(split)
     paths = [_picture_folder() / name for name in _FILES[split]]
     for path in paths:
         if not path.is_file():
@@ -50,8 +57,9 @@ def sample(*, split: str, scale: int = 4, degradation: str = "bicubic", degradat
         description=f"sample ({len(paths)} scikit-image photographs for {split}, LR: {degrade})",
         scale=scale,
         pairs=pairs,
-        count=None if degrade.tiles(split) else len(paths),
+        count=degrade.count(len(paths), split),
         degradation=str(degrade),
+        draws=degrade.draws,
     )
 
 

@@ -27,6 +27,7 @@ class Source:
         a logged warning and raises UserError where none is usable.
     count: how many pictures there are at most, for the progress bar; None where that is not known.
     degradation: how LR came from HR, for the protocol of figures, such as "MATLAB bicubic x4".
+    draws: so many pairs that follow one another have one HR image; the store keeps it once.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Source:
     pairs: Callable[[], Iterator[tuple[str, np.ndarray, np.ndarray]]]
     count: int | None = None
     degradation: str = "not known"
+    draws: int = 1
 
 
 def fingerprint(files: Iterable[str | os.PathLike], **options: Any) -> str:

@@ -7,6 +7,8 @@ several processes share one page cache. Layout, below the cache folder:
     <key>/hr.uint8  <key>/lr.uint8   all pictures one after the other, (H, W, 3) uint8 each
     <key>/index.json                 names, LR sizes, check sums
 
+Where a source draws several LR images of each original, pairs that follow one another share its HR image.
+
 The key belongs to the content: changed files or options build a new store beside the old one. Nothing deletes old
 stores; any folder here, `.building-*` of a killed run included, may be deleted whenever no run uses it.
 """
@@ -21,7 +23,15 @@ from tqdm import tqdm
 from data.mapped_file import open_folder
 from errors import UserError
 
-_SCHEMA = {"key": str, "description": str, "scale": int, "degradation": str, "names": [str], "lr_shapes": [[int]]}
+_SCHEMA = {
+    "key": str,
+    "description": str,
+    "scale": int,
+    "degradation": str,
+    "draws?": int,
+    "names": [str],
+    "lr_shapes": [[int]],
+}
 
 
 class PictureStore:
@@ -41,8 +51,10 @@ class PictureStore:
         self._index = index
         self._hr, self._lr = hr, lr
         self._shapes = [tuple(shape) for shape in index["lr_shapes"]]
+        self._draws = index.get("draws", 1)
         sizes = [height * width * 3 for height, width in self._shapes]
         self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).tolist()
+        self._hr_starts = np.concatenate([[0], np.cumsum(sizes[:: self._draws], dtype=np.int64)]).tolist()
 
     def __len__(self):
         return len(self.names)
@@ -50,7 +62,8 @@ class PictureStore:
     def hr(self, i):
         height, width = self._shapes[i]
         squared = self.scale * self.scale
-        pixels = self._hr.values[self._starts[i] * squared : self._starts[i + 1] * squared]
+        original = i // self._draws
+        pixels = self._hr.values[self._hr_starts[original] * squared : self._hr_starts[original + 1] * squared]
         return pixels.reshape(height * self.scale, width * self.scale, 3)
 
     def lr(self, i):
@@ -62,8 +75,8 @@ class PictureStore:
 
     def readable(self, i):
         """Whether both files still hold the i-th picture: one that was cut short while it is in use does not."""
-        end = self._starts[i + 1]
-        return self._lr.holds(end) and self._hr.holds(end * self.scale * self.scale)
+        hr_end = self._hr_starts[i // self._draws + 1] * self.scale * self.scale
+        return self._lr.holds(self._starts[i + 1]) and self._hr.holds(hr_end)
 
     def subset(self, n):
         """A store of the first n pictures (all, where there are fewer), on the same memory map."""
@@ -111,12 +124,13 @@ def open_store(source, *, cache_dir="datasets/cache"):
 
 def _lengths(index, source):
     """Bytes of the two files. Raises ValueError for an index that is none of this source."""
-    shapes, scale = index["lr_shapes"], index["scale"]
+    shapes, scale, draws = index["lr_shapes"], index["scale"], index.get("draws", 1)
     sound = all(len(shape) == 2 and min(shape) >= 1 for shape in shapes) and 0 < len(shapes) == len(index["names"])
+    sound = sound and draws == source.draws and len(shapes) % draws == 0
     if not sound or (index["key"], scale) != (source.key, source.scale):
         raise ValueError("index.json describes something else")
-    pixels = sum(height * width for height, width in shapes)
-    return [pixels * 3 * scale * scale, pixels * 3]
+    pixels, hr_pixels = (sum(height * width for height, width in those) for those in (shapes, shapes[::draws]))
+    return [hr_pixels * 3 * scale * scale, pixels * 3]
 
 
 def _write(source, hr_file, lr_file):
@@ -128,7 +142,8 @@ def _write(source, hr_file, lr_file):
         logging.info("decoding images: %s", source.description)
     for name, hr, lr in tqdm(source.pairs(), "decoding images", source.count, unit="", file=sys.stderr, disable=quiet):
         _check_pair(name, hr, lr, source.scale)
-        hr_file.write(hr)
+        if len(names) % source.draws == 0:
+            hr_file.write(hr)
         lr_file.write(lr)
         names.append(name)
         lr_shapes.append(list(lr.shape[:2]))
@@ -139,6 +154,7 @@ def _write(source, hr_file, lr_file):
         "description": source.description,
         "scale": source.scale,
         "degradation": source.degradation,
+        "draws": source.draws,
         "names": names,
         "lr_shapes": lr_shapes,
     }

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from settings.fields import Command, setting
 
 DATASETS = ("div2k", "folder", "paired", "celeb_a", "sample")
-DEGRADATIONS = ("bicubic", "blur", "real", "blur_lr")
+DEGRADATIONS = ("bicubic", "blur", "blur_lr", "photo", "real")
 GENERATORS = (
     *("srresnet", "compact_xs", "compact_s", "compact_m", "srresnet_8x32", "edsr_8x64", "rrdb", "rrdb_11x32"),
     *("compressed_rrdb", "compressed_rrdb_small", "fast_srgan", "fast_srgan_6x32", "fast_srgan_6x32_bilinear", "srvgg"),
@@ -89,7 +89,8 @@ class Pictures:
         None,
         "How low-resolution images are made. bicubic: as MATLAB does, what published figures stand on. "
         "blur: Gaussian blur, then bicubic. blur_lr: bicubic, then Gaussian blur of a strength drawn for each image. "
-        "real: blur, resize, noise and JPEG, twice over, at random, for photographs from phones and the web. "
+        "photo: mild blur, any resize, noise, sharpening and JPEG, at random, for photographs from phones and the web. "
+        "real: blur, resize, noise and JPEG, twice over, stronger. "
         "By default div2k has files of its own, celeb_a takes blur, folder and sample take bicubic.",
         choices=DEGRADATIONS,
         datasets=_DEGRADED,
@@ -97,7 +98,16 @@ class Pictures:
         equal=True,
     )
     degradation_seed: int = setting(
-        0, "Seed of --degradation=real and blur_lr.", low=0, datasets=_DEGRADED, fixed=True, equal=True
+        0, "Seed of --degradation=photo, real and blur_lr.", low=0, datasets=_DEGRADED, fixed=True, equal=True
+    )
+    degradation_draws: int = setting(
+        1,
+        "How many low-resolution images are drawn of each original, with --degradation=photo, real or blur_lr.",
+        low=1,
+        high=1000,
+        datasets=_DEGRADED,
+        fixed=True,
+        equal=True,
     )
     celeb_a_pictures: int = setting(
         20_000,

@@ -117,6 +117,35 @@ def test_batches_come_from_a_store_of_tiles(photos, tmp_path):
     assert lr.shape == hr.shape == (4, 48, 48, 3)
 
 
+@pytest.mark.parametrize("name", ["real", "photo"])
+def test_draws_are_versions_of_each_tile_and_the_first_is_that_of_one_draw(photos, tmp_path, name):
+    once, thrice = (
+        folder(photos, split="train", scale=1, degradation=name, degradation_draws=count) for count in (1, 3)
+    )
+    stores = [open_store(source, cache_dir=tmp_path) for source in (once, thrice)]
+    assert [len(store) for store in stores] == [5, 15] and once.key != thrice.key
+    assert thrice.degradation.endswith(", 3 draws")
+    for i in range(5):
+        np.testing.assert_array_equal(stores[1].lr(3 * i), stores[0].lr(i))
+        for draw in range(3):
+            assert stores[1].names[3 * i + draw] == f"{stores[0].names[i]} draw {draw}"
+            np.testing.assert_array_equal(stores[1].hr(3 * i + draw), stores[0].hr(i))
+        assert len({stores[1].lr(3 * i + draw).tobytes() for draw in range(3)}) > 1
+    sizes = [(tmp_path / source.key / "hr.uint8").stat().st_size for source in (once, thrice)]
+    assert sizes[0] == sizes[1]  # originals are kept once
+
+
+def test_draws_leave_validation_alone(photos):
+    keys = {folder(photos, split="validation", degradation="photo", degradation_draws=count).key for count in (1, 4)}
+    assert len(keys) == 1
+
+
+@pytest.mark.parametrize("name", ["bicubic", "blur"])
+def test_draws_of_what_is_not_drawn_are_refused(name):
+    with pytest.raises(UserError, match=f"--degradation_draws=2: --degradation={name} makes the same image every time"):
+        Degradation(name, 4, draws=2)
+
+
 def test_another_name_is_refused():
-    with pytest.raises(UserError, match="--degradation=bicuibc: expected bicubic, blur, real, blur_lr"):
+    with pytest.raises(UserError, match="--degradation=bicuibc: expected bicubic, blur, blur_lr, photo, real"):
         Degradation("bicuibc", 4)
