@@ -259,7 +259,10 @@ class Machine:
         choices=STRATEGIES,
     )
     worker_timeout: float = setting(
-        600.0, "Seconds that the workers of --strategy=multiworker wait for one another at the start.", above=0.0
+        600.0,
+        "Seconds that the workers of --strategy=multiworker wait for one another at the start.",
+        above=0.0,
+        place=True,
     )
     precision: str = setting(
         "float32",
