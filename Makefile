@@ -3,7 +3,7 @@
 # make results measures the shipped networks on BENCHMARKS/Set5 and BENCHMARKS/Set14 and writes the tables and cards
 # make ledger  trains compact_s alone and with each transfer on PHOTOGRAPHS and OTHERS and compares them, three seeds each (three hours on one core)
 # make ledger-perceptual  the same for the transfers with a GAN in them, one seed, after `make ledger`, with VGG19's weights in VGG (an hour)
-# make ledger-published  the study's five methods at its settings, one seed (UPDATES each; docs/distillation.md says how long an update takes)
+# make ledger-published  the study's five methods at its settings, one seed (UPDATES each)
 # make check   what has to pass: ruff, then the tests
 # make web     the shipped students in your browser, on localhost (MODELS=FOLDER for others, PORT=NUMBER); needs npm
 
