@@ -18,7 +18,10 @@ from settings.training import TrainStudent
 
 def main(settings: TrainStudent) -> None:
     """Build the network, train it, write the report."""
-    from models import clone  # TensorFlow takes seconds to import: --help and a typo in a flag need not wait for it
+    from data import check_pictures  # imports stand here so that neither --help nor a mistake waits for TensorFlow
+
+    check_pictures(settings.pictures)
+    from models import clone
     from training.job import Job, new_generator, phases_without_teacher
     from training.trainer import open_run, train
 

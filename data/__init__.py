@@ -11,7 +11,7 @@ Inside this package pictures are uint8 in 0..255; batches are float32 in [0, 1].
 
 from data.bicubic import bicubic_resize, crop_to_multiple, downscale, upscale
 from data.celeb_a import celeb_a
-from data.choice import DATASETS, open_pictures, open_source
+from data.choice import DATASETS, check_pictures, open_pictures, open_source
 from data.degradation import Degradation
 from data.div2k import div2k
 from data.folder import folder
@@ -33,6 +33,7 @@ __all__ = [
     "batches",
     "bicubic_resize",
     "celeb_a",
+    "check_pictures",
     "crop_to_multiple",
     "div2k",
     "downscale",

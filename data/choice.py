@@ -36,6 +36,12 @@ def open_source(pictures: Pictures, split: str) -> Source:
     return DATASETS[pictures.dataset](split=split, scale=pictures.scale, **words)
 
 
+def check_pictures(pictures: Pictures) -> None:
+    """Raise `open_source`'s UserError for either split. It needs no TensorFlow, so a command finds out at once."""
+    for split in ("train", "validation"):
+        open_source(pictures, split)
+
+
 def open_pictures(pictures: Pictures, split: str) -> PictureStore:
     """The decoded images of one split, "train" or "validation"."""
     return open_store(open_source(pictures, split), cache_dir=pictures.cache_dir)

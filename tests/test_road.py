@@ -58,7 +58,7 @@ def test_what_the_runs_leave_behind(road):
     assert [phase["phase"] for phase in report["phases"]] == ["transfer", "adversarial"]
     described = json.loads((road / "runs/g2g_al/student.json").read_text())
     assert described["proof"]["max_difference"] <= 1e-3
-    assert described["scale"] == 4 and described["receptive_field"] == 10
+    assert described["scale"] == 4 and described["receptive_field"] == 12
 
 
 def test_the_same_command_again_changes_nothing(road):

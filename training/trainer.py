@@ -37,10 +37,9 @@ def open_run(settings: TrainingCommand, *, role: str) -> RunFolder:
     """The run folder of --run_dir, claimed; a run of another kind is refused. Its config.txt is written when training begins.
 
     Seeds the random numbers, and sets --strategy, --precision and --deterministic for the networks that are built from now on.
-    Raises UserError for settings that do not fit the images, the machine or the run that is there.
+    Raises UserError for settings that do not fit the machine or the run that is there; the images are
+    `data.check_pictures`' to check, before TensorFlow is loaded.
     """
-    for split in ("train", "validation"):
-        data.open_source(settings.pictures, split)  # a missing folder is said before anything is downloaded or written
     _set_up_machine(settings)
     _compare_workers(settings)
     folder = RunFolder(settings.run.run_dir, role=role)

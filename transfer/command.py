@@ -38,6 +38,7 @@ def distill(settings: Distill, method: Method) -> None:
     settings = settings.with_values(run_dir=run_dir)
     guide = finished if settings.transfer.guide == "student" else None
     teacher = Teacher(settings, phase=method.teacher, guide=guide)
+    data.check_pictures(settings.pictures)
     with open_run(settings, role="student") as folder:
         live = teacher.load()
         if finished:
