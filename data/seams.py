@@ -12,7 +12,7 @@ _TRACE = 0.1  # levels, added to both sides of a ratio: a flat image has 1, and 
 # to exceed both _CLEAR and 1 + _SPREAD / sqrt(blocks), since that of a small image is uncertain.
 _CLEAR, _SPREAD = 1.04, 1.5
 _CONTOUR = 12.0  # levels: what stands out further is drawn, such as a line or a QR code; seams of JPEG are weaker
-_LEAST_JUDGED, _MOST_JUDGED = 64, 1024  # pixels a side: a smaller image is not judged, of a larger one the middle
+_LEAST_JUDGED, _MOST_JUDGED = 64, 1024  # pixels a side
 
 
 def block_seams(plane: np.ndarray, *, scale: int = 1) -> float:
@@ -37,15 +37,19 @@ def block_seams(plane: np.ndarray, *, scale: int = 1) -> float:
 def shows_blocks(plane: np.ndarray) -> bool:
     """Whether an image that was decoded, and perhaps cropped, was a JPEG once: the measure of `block_seams` at the best of 8 offsets.
 
-    plane (H, W), luma in levels of 255. Steps that stand out by more than 12 levels are left out; rows and columns both have to show it. The middle
-    1024x1024 pixels are looked at. False for a side of less than 64 pixels.
+    plane (H, W), luma in levels of 255; of a large image the `middle` will do. Steps that stand out by more than 12 levels are left out; rows and
+    columns both have to show it. False for a side of less than 64 pixels.
     """
     if min(plane.shape) < _LEAST_JUDGED:
         return False
-    top, left = (max(0, side - _MOST_JUDGED) // 2 for side in plane.shape)
-    plane = plane[top : top + _MOST_JUDGED, left : left + _MOST_JUDGED]
     found = min(float(_by_offset(part, 1, _CONTOUR).max()) for part in (plane, plane.T))
     return found > max(_CLEAR, 1 + _SPREAD * BLOCK / math.sqrt(plane.size))
+
+
+def middle(image: np.ndarray) -> np.ndarray:
+    """At most 1024x1024 pixels from the middle of an image (H, W) or (H, W, channels)."""
+    top, left = (max(0, side - _MOST_JUDGED) // 2 for side in image.shape[:2])
+    return image[top : top + _MOST_JUDGED, left : left + _MOST_JUDGED]
 
 
 def _by_offset(plane, scale, most):
