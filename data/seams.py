@@ -8,7 +8,7 @@ BLOCK = 8
 LEAST_SIDE = BLOCK + 3  # pixels: one period of steps, each with one beside it on either side
 
 _TRACE = 0.1  # levels, added to both sides of a ratio: a flat image has 1, and no ratio is one of nothing
-# What counts as blocks in a file of unknown origin, measured on 65 clean images and the same as JPEG (docs/evaluation.md): the ratio has
+# What counts as blocks in a file of unknown origin, measured on 65 clean images and the same as JPEG (docs/upscaling.md): the ratio has
 # to exceed both _CLEAR and 1 + _SPREAD / sqrt(blocks), since that of a small image is uncertain.
 _CLEAR, _SPREAD = 1.04, 1.5
 _CONTOUR = 12.0  # levels: what stands out further is drawn, such as a line or a QR code; seams of JPEG are weaker
