@@ -43,6 +43,18 @@ class _NumberList(flags.ListParser):
         return words
 
 
+class _WordList(flags.ListParser):
+    """Words with commas, as `About.words` makes them."""
+
+    def __init__(self, said: About) -> None:
+        super().__init__()
+        self._words = said.words
+
+    def parse(self, argument: str | list[str]) -> list[str]:
+        words = super().parse(argument)
+        return self._words(words) if self._words else words
+
+
 def define(command: Command, values: flags.FlagValues = _FLAGS) -> None:
     """Define a flag for every setting; the values in `command` are the defaults."""
     for group, item in command.items():
@@ -78,7 +90,7 @@ def _define(group: Any, item: Field, values: flags.FlagValues, *, heading: str) 
     if kind is bool:
         flags.DEFINE_boolean(item.name, default, said.help, **where)
     elif kind is tuple:
-        parser = flags.ListParser() if said.low is None else _NumberList(said)
+        parser = _WordList(said) if said.low is None else _NumberList(said)
         flags.DEFINE(parser, item.name, list(default), said.help, serializer=flags.CsvListSerializer(","), **where)
     elif said.choices:
         flags.DEFINE_enum(item.name, default, said.choices, said.help, **where)

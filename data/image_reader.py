@@ -28,7 +28,7 @@ _MAX_SIDE = 1_000_000  # libpng's limit; so thin an image takes hours
 
 # What a file may be, whatever its name says. Among the formats left out are those that run an interpreter (EPS).
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM")  # and TIFF
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # In these a second frame is an animation. (In a JPEG it is the other eye, or a gain map: not missed.)
 _ANIMATED = ("GIF", "WEBP", "PNG")
 
@@ -125,7 +125,7 @@ def open_image(
         Image.MAX_IMAGE_PIXELS = None  # else Pillow refuses above 179 megapixels
     with contextlib.ExitStack() as stack:
         with _one_line(path, limit):
-            if _head(path) in _TIFF:
+            if _head(path) in TIFF_HEADS:
                 found = _tiff(path, limit, first)
             else:
                 image = stack.enter_context(_open(path))
@@ -147,7 +147,7 @@ def image_size(path) -> tuple[int, int]:
     """(height, width) of what `open_image` gives for the first frame, from the header alone. Raises UserError."""
     path = Path(path)
     with _one_line(path, _Limit(None, "")):
-        if _head(path) in _TIFF:
+        if _head(path) in TIFF_HEADS:
             with tifffile.TiffFile(path) as file:
                 page = shown_page(file, first=True)
                 orientation = metadata_of_tiff(file, page)[1]

@@ -7,15 +7,16 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from data.seams import LEAST_SIDE, block_seams
 from errors import UserError, reason
 from evaluation.candidates import Candidate
 from evaluation.lpips import LPIPS
-from evaluation.metrics import GRID_PLACE, SSIM_WINDOW, color_shift, grid, lr_psnr, psnr, ssim
+from evaluation.metrics import GRID_PLACE, SSIM_WINDOW, color_shift, grid, lr_psnr, psnr, rgb_to_y, ssim
 from evaluation.pairs import Pair
 from evaluation.progress import bar
 from evaluation.results import BenchmarkScore, Evaluation, ModelResult, PictureScore, leave_out_exact
 from inference.upscaler import Upscaler
-from settings.evaluation import Evaluate
+from settings.evaluation import JPEG, Evaluate
 
 FLAT_COLOURS = {"white": 255, "grey": 128, "black": 0}
 _FLAT_SIZE = 48  # LR pixels per side: larger than twice the receptive field of any student, so that it has an inside
@@ -30,7 +31,8 @@ def protocol(settings: Evaluate) -> dict[str, Any]:
     if asked.tiles and asked.tiles % scale:
         raise UserError(f"--tiles={asked.tiles}: has to be a multiple of --scale={scale}")
     lpips = LPIPS(asked.lpips_weights) if asked.lpips_weights else None
-    return {"scale": scale, "lpips": lpips} | {
+    seams = asked.seams or any(word.startswith(JPEG) for word in asked.degrade)
+    return {"scale": scale, "lpips": lpips, "seams": seams} | {
         name: getattr(asked, name) for name in ("border", "channel", "rgb", "tiles")
     }
 
@@ -44,6 +46,7 @@ def evaluate_models(
     channel: str = "y",
     lpips: Callable[[np.ndarray, np.ndarray], float] | None = None,
     rgb: bool = False,
+    seams: bool = False,
     tiles: int | None = None,
     watch: Callable[[str, Pair, dict[str, np.ndarray]], None] | None = None,
 ) -> Evaluation:
@@ -51,7 +54,8 @@ def evaluate_models(
 
     models: in the order of the table. benchmarks: see evaluation.pairs; what does not say by an attribute `degradation` how its LR images were
     made counts as MATLAB's bicubic. border: pixels not measured at every side, `scale` when None. channel: one of CHANNELS. lpips: an
-    evaluation.lpips.LPIPS, or None. rgb: also measure PSNR on RGB and the grid. tiles: stated in the result, and nothing else; the benchmarks
+    evaluation.lpips.LPIPS, or None. rgb: also measure PSNR on RGB and the grid. seams: also measure block seams, of the
+    originals too. tiles: stated in the result, and nothing else; the benchmarks
     are cut already. watch: called as `watch(benchmark, pair, {model: sr})` with every image's results.
 
     Each engine gets the LR image as the user's own would be given to it (tiled where large), and its output is
@@ -60,7 +64,7 @@ def evaluate_models(
     """
     border = scale if border is None else border
     evaluation = Evaluation(scale, border, channel, {name: ModelResult(model) for name, model in models.items()})
-    evaluation.rgb, evaluation.tiles = rgb, tiles
+    evaluation.rgb, evaluation.seams, evaluation.tiles = rgb, seams, tiles
     kinds = {getattr(pairs, "degradation", f"MATLAB bicubic x{scale}"): None for pairs in benchmarks.values()}
     evaluation.degradation = " and ".join(kinds)
     upscalers = {}
@@ -122,10 +126,12 @@ def _measure_flat(evaluation, name, upscalers):
 
 def _evaluate_benchmark(evaluation, upscalers, benchmark, pairs, lpips, watch):
     scores = {name: BenchmarkScore() for name in upscalers}
-    measured = False
+    measured, originals = False, []
     try:
         for pair in bar(pairs, benchmark):
             _check_measurable(pair, evaluation)
+            if evaluation.seams:
+                originals.append(_seams(pair.hr, evaluation))
             results = {}
             for name in list(upscalers):
                 try:
@@ -146,6 +152,8 @@ def _evaluate_benchmark(evaluation, upscalers, benchmark, pairs, lpips, watch):
         return
     if upscalers:
         evaluation.benchmarks.append(benchmark)
+        if originals:
+            evaluation.original_seams[benchmark] = float(np.mean(originals))
     for name in upscalers:
         evaluation.models[name].benchmarks[benchmark] = scores[name]
 
@@ -154,6 +162,8 @@ def _check_measurable(pair, protocol):
     least = SSIM_WINDOW + 2 * protocol.border
     if protocol.rgb:
         least = max(least, GRID_PLACE * protocol.scale)
+    if protocol.seams:
+        least = max(least, LEAST_SIDE * protocol.scale)
     if min(pair.hr.shape[:2]) < least:
         size = f"{pair.hr.shape[1]}x{pair.hr.shape[0]}"
         raise UserError(f"{pair.name}: {size} leaves too little to measure inside a border of {protocol.border}")
@@ -170,7 +180,12 @@ def _score(sr, pair, protocol, lpips):
         lpips(pair.hr, sr) if lpips else None,
         psnr(pair.hr, sr, border=protocol.border, channel="rgb") if protocol.rgb else None,
         grid(pair.hr, sr, scale=protocol.scale) if protocol.rgb else None,
+        _seams(sr, protocol) if protocol.seams else None,
     )
+
+
+def _seams(image, protocol):
+    return block_seams(rgb_to_y(image), scale=protocol.scale)
 
 
 def _drop(evaluation, name, reason):

@@ -15,6 +15,7 @@ from evaluation.benchmark import evaluate_models, protocol
 from evaluation.candidates import Candidate, default_models, named, open_candidate, use_threads
 from evaluation.charts import write_scatter
 from evaluation.crops import CropChooser, write_sheet
+from evaluation.degrading import degraded
 from evaluation.gates import asked_gates, missed
 from evaluation.latency import measure
 from evaluation.pairs import Pair, StorePairs, flagged_benchmarks
@@ -23,7 +24,7 @@ from evaluation.report import markdown_table, text_table
 from evaluation.report_files import check_writable, origin, write_report
 from evaluation.results import FAILED, GATE_MISSED, Evaluation
 from runs import RUNS, is_run, newest_student_or_none, read_report, with_pictures_of
-from settings.evaluation import Evaluate
+from settings.evaluation import CLEAN, Evaluate
 
 
 def compare(settings: Evaluate) -> int:
@@ -39,10 +40,12 @@ def compare(settings: Evaluate) -> int:
     check_writable(output)
     how = protocol(settings)
     benchmarks, failures = _benchmarks(settings, student)
+    benchmarks = degraded(benchmarks, settings)
     gates = asked_gates(settings, [name for name, _ in words], benchmarks)
     candidates, unopened = _open_all(
         words, scale=how["scale"], threads=threads, model_range=settings.comparison.model_range
     )
+    _refuse_ready_images(candidates, settings.measures.degrade)
     chooser = CropChooser(candidates, rows=settings.measures.crops)
     first = next(iter(benchmarks))
 
@@ -98,6 +101,16 @@ def _open_all(words, *, scale, threads, model_range) -> tuple[dict[str, Candidat
     if not candidates:
         raise UserError("--models: none of them can be opened")
     return candidates, failures
+
+
+def _refuse_ready_images(candidates, words):
+    """Raise UserError where images that another upscaler made of clean ones would stand beside results of degraded ones."""
+    ready = [name for name, candidate in candidates.items() if candidate.pictures]
+    if ready and set(words) - {CLEAN}:
+        raise UserError(
+            f"--degrade={','.join(words)}: {ready[0]} is a folder of images, and what another upscaler made of clean images cannot be degraded; "
+            "leave it out of --models, or give its network"
+        )
 
 
 def _measure_speed(settings, evaluation, threads):

@@ -15,6 +15,7 @@ from absl import logging
 from errors import UserError
 from evaluation.benchmark import evaluate_models, protocol
 from evaluation.candidates import open_candidate, use_threads
+from evaluation.degrading import degraded
 from evaluation.pairs import flagged_benchmarks
 from evaluation.report import Table, notes_of_means, protocol_line
 from evaluation.report_files import check_writable, write_report, write_table
@@ -158,6 +159,7 @@ def write_ledger(settings: Evaluate, words: Sequence[str]) -> int:
     check_writable(output)
     threads, how = use_threads(settings.speed.threads), protocol(settings)
     benchmarks, failures = flagged_benchmarks(settings)
+    benchmarks = degraded(benchmarks, settings)
     opened = {run.path: run.path for run in runs}
     teacher = _teacher(settings, runs)
     if teacher:

@@ -8,7 +8,13 @@ from evaluation.results import Evaluation
 Table = tuple[list[str], list[list[str]]]  # header and rows
 
 _CHANNELS = {"y": "Y (BT.601, 16-235)", "y8": "Y (BT.601, 16-235, rounded to 8 bits)", "rgb": "RGB"}
-_DIFFERENCES = {"psnr": ("PSNR", 3), "psnr_rgb": ("PSNR on RGB", 3), "grid": ("grid", 3), "lpips": ("LPIPS", 4)}
+_DIFFERENCES = {
+    "psnr": ("PSNR", 3),
+    "psnr_rgb": ("PSNR on RGB", 3),
+    "grid": ("grid", 3),
+    "lpips": ("LPIPS", 4),
+    "seams": ("block seams", 3),
+}
 _MEANS = {"psnr": "all means", "psnr_rgb": "the mean of PSNR on RGB", "lr_psnr": "the mean of LR-PSNR"}
 
 
@@ -50,6 +56,7 @@ def tables_of(evaluation: Evaluation) -> list[Table]:
     """The table of the models, and that of their differences to the baseline where there are any. A column without figures is left out."""
     benchmarks = evaluation.benchmarks
     header = ["model", "parameters", "mult-adds", "file", *benchmarks, *(f"{name}: RGB / grid" for name in benchmarks)]
+    header += [f"{name}: seams" for name in benchmarks]
     header += ["LR-PSNR", "colour shift", "flat", "ms", "p90", "peak memory"]
     rows = [_row(evaluation, name) for name in evaluation.models]
     used = [column for column in range(len(header)) if not column or any(row[column] != "-" for row in rows)]
@@ -81,6 +88,14 @@ def notes(evaluation: Evaluation) -> list[str]:
     if evaluation.rgb:
         lines.append(
             "RGB / grid: PSNR on RGB, and what repeats itself from one LR pixel to the next, in units of 1/255, lower is better"
+        )
+    if evaluation.original_seams:
+        once = {
+            value: name for name, value in reversed(evaluation.original_seams.items())
+        }  # degraded or not, they are the same
+        originals = ", ".join(f"{value:.3f} ({name})" for value, name in reversed(once.items()))
+        lines.append(
+            f"seams: steps across the borders of JPEG's blocks, as a ratio to other steps, lower is better; of the originals {originals}"
         )
     if scored:
         if any(score.lpips is not None for score in scored):
@@ -137,6 +152,7 @@ def _row(evaluation, name):
         cost("file_size", lambda value: f"{value / 1000:,.0f} kB"),
         *(_quality(scores.get(benchmark)) for benchmark in evaluation.benchmarks),
         *(_on_rgb(scores.get(benchmark)) for benchmark in evaluation.benchmarks),
+        *(_seams(scores.get(benchmark)) for benchmark in evaluation.benchmarks),
         f"{sum(score.lr_psnr for score in scores.values()) / len(scores):.2f}" if scores else "-",
         f"{max(shifts):.2f}" if shifts else "-",
         f"{flat['white']}/{flat['grey']}/{flat['black']}" if flat else "-",
@@ -154,6 +170,10 @@ def _quality(score):
 
 def _on_rgb(score):
     return "-" if not score or score.psnr_rgb is None else f"{score.psnr_rgb:.2f} / {score.grid:.3f}"
+
+
+def _seams(score):
+    return "-" if not score or score.seams is None else f"{score.seams:.3f}"
 
 
 def _difference_rows(evaluation, name):

@@ -31,7 +31,7 @@ _INSTRUCTIONS = {
 
 def as_dict(evaluation: Evaluation) -> dict[str, Any]:
     """Give all that was measured as JSON can hold it. An infinite PSNR (equal images) becomes null."""
-    asked = {"tiles": evaluation.tiles, "left_out": evaluation.left_out}
+    asked = {"tiles": evaluation.tiles, "left_out": evaluation.left_out, "original_seams": evaluation.original_seams}
     return {
         "protocol": protocol_line(evaluation),
         "latency_protocol": latency_line(evaluation),

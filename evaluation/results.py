@@ -18,7 +18,10 @@ POOLED = "all benchmarks"
 
 @dataclass
 class PictureScore:
-    """One model on one image. psnr, psnr_rgb, lr_psnr in dB; color_shift (R, G, B) and grid in units of 1/255; None: not measured."""
+    """One model on one image; None: not measured.
+
+    psnr, psnr_rgb, lr_psnr in dB; color_shift (R, G, B) and grid in units of 1/255; seams: a ratio, see `data.seams.block_seams`.
+    """
 
     picture: str
     psnr: float
@@ -28,6 +31,7 @@ class PictureScore:
     lpips: float | None = None
     psnr_rgb: float | None = None
     grid: float | None = None
+    seams: float | None = None
 
 
 @dataclass
@@ -63,6 +67,10 @@ class BenchmarkScore:
     @property
     def grid(self) -> float | None:
         return self._mean("grid")
+
+    @property
+    def seams(self) -> float | None:
+        return self._mean("seams")
 
     @property
     def color_shift(self) -> list[float]:
@@ -130,7 +138,7 @@ class Evaluation:
 
     failures: one line each. baseline: the row that ratios refer to. degradation: how LR came from HR where it is not MATLAB's bicubic, such as
     "Gaussian blur 1.6 px, bicubic x4". tiles: side of the squares that the originals were cut into. rgb: whether PSNR on RGB and the
-    grid were measured.
+    grid were measured; seams: whether block seams were, and original_seams: {benchmark: their mean in the originals}.
     """
 
     scale: int
@@ -143,6 +151,8 @@ class Evaluation:
     degradation: str | None = None
     tiles: int | None = None
     rgb: bool = False
+    seams: bool = False
+    original_seams: dict[str, float] = field(default_factory=dict)
 
     @property
     def sound(self) -> dict[str, ModelResult]:
@@ -152,7 +162,8 @@ class Evaluation:
     @property
     def figures(self) -> tuple[str, ...]:
         """The measures that the files hold, those that were left out with None."""
-        return ("psnr", "ssim", "lpips", "lr_psnr", *(("psnr_rgb", "grid") if self.rgb else ()))
+        more = (("psnr_rgb", "grid") if self.rgb else ()) + (("seams",) if self.seams else ())
+        return ("psnr", "ssim", "lpips", "lr_psnr", *more)
 
     @property
     def left_out(self) -> dict[str, dict[str, list[str]]]:
@@ -187,8 +198,9 @@ class Evaluation:
         }
 
     def differences(self, name: str) -> dict[str, dict[str, Difference]]:
-        """{benchmark: {"psnr", "psnr_rgb", "grid", "lpips": Difference}} of a model less the baseline, paired tile by tile; {} without tiles.
+        """{benchmark: {measure: Difference}} of a model less the baseline, paired tile by tile; {} without tiles.
 
+        measure: "psnr", "psnr_rgb", "grid", "lpips" and "seams", those that were measured.
         Where there are several benchmarks, the tiles of all of them together come last.
         """
         sound = self.sound
@@ -200,7 +212,7 @@ class Evaluation:
         }
         found, pooled = {}, {}
         for benchmark, (ours, theirs) in pairs.items():
-            for measure in ("psnr", "psnr_rgb", "grid", "lpips"):
+            for measure in ("psnr", "psnr_rgb", "grid", "lpips", "seams"):
                 both = ours.values(measure), theirs.values(measure)
                 if both[0] is None or not np.isfinite(both).all():  # not measured, or exact on every tile
                     continue

@@ -7,6 +7,7 @@ from errors import UserError
 from evaluation.benchmark import evaluate_models, protocol
 from evaluation.candidates import Candidate, use_threads
 from evaluation.charts import write_sweep
+from evaluation.degrading import degraded
 from evaluation.pairs import flagged_benchmarks
 from evaluation.report import notes_of_means, protocol_line
 from evaluation.report_files import check_writable, finite, write_table
@@ -27,6 +28,7 @@ def sweep(settings: Evaluate) -> int:
     first, second = _networks(settings)
     alphas = _alphas(settings.tables.alphas)
     benchmarks, failures = flagged_benchmarks(settings)
+    benchmarks = degraded(benchmarks, settings)
     model = clone(first)
     engine = KerasEngine(model)
     ends = first.get_weights(), second.get_weights()

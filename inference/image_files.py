@@ -70,10 +70,10 @@ def upscale_file(
 ) -> Path:
     """Upscale one image file into another; the target's suffix says its format.
 
-    upscaler: an Upscaler. size: the network's own factor when None. quality: of JPEG and WebP. max_pixels: of the source,
-    all frames counted; None: any number, and any memory for a result that has to be collected. advance: called with the
-    share of the work, adding up to 1, as it gets done. Missing folders are made; the result is written under a temporary
-    name in the target's folder and renamed. Returns the target's path.
+    upscaler: an Upscaler, or the `Networks` that choose one. size: the network's own factor when None. quality: of JPEG
+    and WebP. max_pixels: of the source, all frames counted; None: any number, and any memory for a result that has to be
+    collected. advance: called with the share of the work, adding up to 1, as it gets done. Missing folders are made; the
+    result is written under a temporary name in the target's folder and renamed. Returns the target's path.
 
     Raises UserError, its message "PATH: reason", when the source is missing, empty, damaged, no image or too large;
     when the target exists and `overwrite` is not set; and when it cannot be written.
@@ -86,7 +86,7 @@ def upscale_file(
             return target
         with _opened(job, source, target, image) as write:
             height = result_size(upscaler, image, size)[0]
-            for strip in _naming(source, iter_sized_strips(upscaler, image, size)):
+            for strip in _naming(source, iter_sized_strips(upscaler.for_image(source, image), image, size)):
                 write(strip)
                 advance(len(strip) / height)
     return target
@@ -121,10 +121,11 @@ def _upscale_frames(job, source, target, animation, advance):
     first = next(animation.frames)
     count = len(animation.durations)
     _checked_size(job, source, target, first, count)
+    upscaler = job.upscaler.for_image(source, first)
 
     def frames():
         for frame in _with_first(first, animation.frames):
-            yield np.concatenate(list(_naming(source, iter_sized_strips(job.upscaler, frame, job.size))))
+            yield np.concatenate(list(_naming(source, iter_sized_strips(upscaler, frame, job.size))))
             advance(1 / count)
 
     write_animation(
@@ -185,7 +186,7 @@ def upscale_files(
                     upscale_file(upscaler, source, target, **options, advance=lambda share: advance(source, share))
                     return Event(source, target)
                 _checked_size(job, source, target, image)
-                strips = list(_naming(source, iter_sized_strips(upscaler, image, size)))
+                strips = list(_naming(source, iter_sized_strips(upscaler.for_image(source, image), image, size)))
                 return writers.submit(_write, job, source, target, image, strips, keep_done)
             except (UserError, OSError) as error:
                 return _failed(source, target, error, keep_done)

@@ -5,7 +5,7 @@ import numpy as np
 from errors import UserError
 
 # BT.601 luma, full range. The sum is 1: a grey picture that stays grey keeps its values.
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 # Rows converted in one go: few enough to stay in the processor's cache.
 _ROWS_AT_A_TIME = 32
@@ -41,7 +41,7 @@ def store(target, sr):
 
 def _store_rows(target, rows):
     if target.ndim == 2:
-        rows = np.minimum(rows @ _LUMA, 1.0)  # the weights can add up to a rounding error more than 1
+        rows = np.minimum(rows @ LUMA, 1.0)  # the weights can add up to a rounding error more than 1
     if np.isnan(rows.sum()):  # one NaN makes the sum NaN; stored as an integer it would be a silent black
         raise UserError("the network's output holds NaN: its weights are damaged or its training diverged")
     if np.issubdtype(target.dtype, np.integer):

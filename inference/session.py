@@ -13,21 +13,21 @@ from tqdm import tqdm
 import weights
 from data.image_reader import MAX_PIXELS
 from errors import UserError
+from inference.choice import Networks
 from inference.compare import write_comparison
-from inference.composition import PreservedColour, SelfEnsemble
-from inference.engines import use_tensorflow_threads
 from inference.image_files import upscale_files
 from inference.output_plan import plan_outputs
 from inference.sizes import Size, parse_box
-from inference.strength import interpolated, phase_files
-from inference.upscaler import Upscaler, open_engine
 from inference.video import CONTAINERS, READABLE_VIDEOS, upscale_raw, upscale_video
 from inference.writing import WRITABLE
 from settings.files import Upscaling
 
 
-def upscale_all(settings: Upscaling, words: list[str]) -> int:
-    """Upscale what the words name. Returns 1 when something failed. Raises UserError for what cannot be begun."""
+def upscale_all(settings: Upscaling, words: list[str], *, shipped: Path = weights.FOLDER) -> int:
+    """Upscale what the words name. shipped: folder of the networks to choose from where none is named.
+
+    Returns 1 when something failed. Raises UserError for what cannot be begun.
+    """
     if not words:
         raise UserError("name an image or a folder: upscale.py photo.jpg")
     if "-" in words and words != ["-"]:
@@ -40,9 +40,9 @@ def upscale_all(settings: Upscaling, words: list[str]) -> int:
             signal.signal(number, signal.default_int_handler)
     _check_words(words, settings.output)
     size = asked_size(settings)
-    upscaler = open_upscaler(settings)
-    label = size.label if size else str(upscaler.scale)
-    session = _Session(settings, upscaler, size, label)
+    networks = Networks(settings, shipped=shipped)
+    label = size.label if size else str(networks.scale)
+    session = _Session(settings, networks, size, label)
     if words == ["-"]:
         return session.stream()
     videos = [word for word in words if Path(word).suffix.lower() in READABLE_VIDEOS]
@@ -76,26 +76,11 @@ def asked_size(settings: Upscaling) -> Size | None:
     return Size(scale=settings.scale, width=settings.width, height=settings.height) if given else None
 
 
-def open_upscaler(settings: Upscaling) -> Upscaler:
-    """The upscaler that the settings describe. Raises UserError."""
-    model = settings.model
-    if model is None:
-        model = weights.DEFAULT
-        logging.info("model: %s, as shipped; --model takes another", model)
-    if settings.strength is not None:
-        use_tensorflow_threads(settings.threads)
-        model = interpolated(*phase_files(model), settings.strength)
-    engine = open_engine(model, threads=settings.threads, kind=settings.engine, model_range=settings.model_range)
-    engine = SelfEnsemble(engine) if settings.self_ensemble else engine
-    engine = PreservedColour(engine) if settings.preserve_color else engine
-    return Upscaler(engine, tile=settings.tile, memory_mb=settings.memory_mb)
-
-
 class _Session:
     """One call of upscale.py."""
 
-    def __init__(self, settings: Upscaling, upscaler: Upscaler, size: Size | None, label: str) -> None:
-        self._settings, self._upscaler, self._size, self._label = settings, upscaler, size, label
+    def __init__(self, settings: Upscaling, networks: Networks, size: Size | None, label: str) -> None:
+        self._settings, self._networks, self._size, self._label = settings, networks, size, label
 
     def images(self, words: list[str]) -> bool:
         """Upscale image files and folders under one progress bar, then sum up. Returns whether one failed."""
@@ -110,7 +95,7 @@ class _Session:
         left_out, began = len(failed), time.monotonic()
         with FileProgress([source for source, _ in pairs]) as progress:
             events = upscale_files(
-                self._upscaler,
+                self._networks,
                 pairs,
                 size=self._size,
                 overwrite=settings.overwrite,
@@ -191,7 +176,7 @@ class _Session:
                 bar.update()
 
             done = upscale_video(
-                self._upscaler,
+                self._networks.for_frames(f"{source} is a video"),
                 source,
                 target,
                 size=self._size,
@@ -224,7 +209,8 @@ class _Session:
             )
         pipes = sys.stdin.buffer, sys.stdout.buffer
         try:
-            count = upscale_raw(self._upscaler, *pipes, width=frame.width, height=frame.height, size=self._size)
+            upscaler = self._networks.for_frames("raw frames are a video's")
+            count = upscale_raw(upscaler, *pipes, width=frame.width, height=frame.height, size=self._size)
         except BrokenPipeError:  # who reads has enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes
             return 0

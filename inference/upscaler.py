@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 import runs
+from data.image_reader import Still
 from errors import UserError
 from inference.engines import KerasEngine, TFLiteEngine, use_tensorflow_threads
 from inference.memory import fitting_tile
@@ -63,6 +64,10 @@ class Upscaler:
             store(sr[rows, columns], window)
             del window  # before the next one is made, which can then have its memory
         return sr
+
+    def for_image(self, path: Path, image: Still) -> "Upscaler":
+        """Itself: one network for every image; `inference.choice.Networks` chooses one."""
+        return self
 
     def iter_strips(self, picture, *, tile=None):
         """The rows of `upscale`, a strip at a time from top to bottom: yields (rows, s*W, 3) or (rows, s*W).

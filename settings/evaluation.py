@@ -1,13 +1,41 @@
 """The settings of evaluate.py: what is compared, by which measures, how fast it has to be, and which table is wanted."""
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
 from settings.fields import Command, setting
 from settings.files import MODEL_RANGE_HELP, MODEL_RANGES
-from settings.training import Pictures
+from settings.training import DEGRADATIONS, Pictures
 
 CHANNELS = ("y", "y8", "rgb")
+CLEAN, JPEG, NOISE = "clean", "jpeg", "noise"
+_OF_ORIGINALS = tuple(name for name in DEGRADATIONS if name != "bicubic")  # which is how a benchmark's own are made
+
+
+def degradations(words: list[str]) -> list[str]:
+    """The words of --degrade in one form each: jpeg:30, noise:10, clean, or a name of DEGRADATIONS. Raises ValueError."""
+    found = [_degradation(word) for word in words]
+    for word in found:
+        if found.count(word) > 1:
+            raise ValueError(f"{word} stands there twice; name it once")
+    return found
+
+
+def _degradation(word: str) -> str:
+    kind, colon, number = word.strip().partition(":")
+    if not colon and kind in (CLEAN, *_OF_ORIGINALS):
+        return kind
+    if kind == JPEG:
+        if not re.fullmatch("0*([1-9][0-9]?|100)", number, re.ASCII):
+            raise ValueError(f"{word}: write {JPEG}:QUALITY, a whole number from 1 to 100, such as {JPEG}:30")
+        return f"{JPEG}:{int(number)}"
+    if kind == NOISE:
+        if not re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", number, re.ASCII) or not 0 < float(number) <= 255:
+            raise ValueError(f"{word}: write {NOISE}:SIGMA, a number above 0, at most 255, such as {NOISE}:10")
+        return f"{NOISE}:{float(number):g}"
+    known = ", ".join((f"{JPEG}:QUALITY", f"{NOISE}:SIGMA", *_OF_ORIGINALS, CLEAN))
+    raise ValueError(f"{word or 'an empty word'}: no degradation; there is {known}")
 
 
 @dataclass(frozen=True)
@@ -64,6 +92,17 @@ class Measures:
     rgb: bool = setting(
         False,
         "Also measure PSNR on RGB, and the grid that a network draws with the period of its scale, in 8-bit levels.",
+    )
+    degrade: tuple[str, ...] = setting(
+        (),
+        "Measure every benchmark once for each of these, with commas: "
+        f"{JPEG}:QUALITY, its low-resolution images as JPEG; {NOISE}:SIGMA, with Gaussian noise, of 255; {', '.join(_OF_ORIGINALS)}, made of "
+        f"the originals as --degradation makes them; {CLEAN}, as they are. The same for every model and on every machine.",
+        words=degradations,
+    )
+    seams: bool = setting(
+        False,
+        f"Also measure the seams between the blocks of a JPEG, as a ratio that is about 1 without any; always with {JPEG} in --degrade.",
     )
 
 

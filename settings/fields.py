@@ -8,7 +8,7 @@ what names a place derive from the fields. A *group* is a dataclass of settings 
 import math
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, ClassVar
 
@@ -22,7 +22,8 @@ class About:
     name of the flag. fixed: a continued run must agree in it. equal: the runs of a ledger must agree in
     it. place: it names a place on one machine, or leaves the result alone. datasets: the data sets that
     read it; empty where all do. recorded: it stands in config.txt. under: its heading in `--help`, where
-    that is not its group's.
+    that is not its group's. words: of a list, makes of its words as they were written those that the setting holds; raises
+    ValueError, with the remedy, for a bad one.
     """
 
     help: str
@@ -37,6 +38,7 @@ class About:
     datasets: tuple[str, ...] = ()
     recorded: bool = True
     under: str | None = None
+    words: Callable[[list[str]], list[str]] | None = None
 
 
 def setting(default: Any, help: str, **about: Any) -> Any:
@@ -137,7 +139,8 @@ def from_text(group: Any, item: Field, text: str) -> Any:
     if kind is bool:
         return {"true": True, "false": False}[text] if text in ("true", "false") else bool(int(text))
     if kind is tuple:
-        return tuple(text.split(",")) if text else ()
+        words = text.split(",") if text else []
+        return tuple(said.words(words) if said.words else words)
     value = kind(text)
     if said.choices and value not in said.choices:
         raise ValueError(f"is none of {', '.join(said.choices)}")

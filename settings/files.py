@@ -98,8 +98,9 @@ class Upscaling:
     heading: ClassVar[str] = "Network"
     model: str | None = setting(
         None,
-        "A shipped network by name: compact_s, the default; compact_s_perceptual, sharper; compact_xs.int8, small and fast (weights/README.md "
-        "lists all). Or a run folder, a .tflite, .weights.h5 or .keras file, a SavedModel folder.",
+        "A shipped network by name: compact_s; compact_s_perceptual, sharper; compact_xs.int8, small and fast (weights/README.md lists all). "
+        "Or a run folder, a .tflite, .weights.h5 or .keras file, a SavedModel folder. By default compact_s, and for JPEG, lossy WebP, videos "
+        "and what shows the blocks of JPEG compact_s_photo, where that is shipped.",
     )
     strength: float | None = setting(
         None,

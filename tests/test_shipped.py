@@ -29,6 +29,8 @@ def picture():
 
 def test_there_is_what_the_defaults_name():
     assert {weights.DEFAULT, "compact_s", "compact_xs", "compact_m", "edsr_8x64"} <= set(weights.names())
+    chosen_from = {weights.DEFAULT, weights.PHOTO} & set(weights.names())
+    assert {weights.scale_of(name) for name in chosen_from} == {4}
 
 
 @pytest.mark.parametrize("name", TFLITE)
@@ -83,7 +85,9 @@ def test_upscale_without_any_training(tmp_path, picture):
     Image.fromarray(picture).save(tmp_path / "photo.png")
     done = run(ROOT / "upscale.py", "photo.png", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == f"model: {weights.DEFAULT}, as shipped; --model takes another\nphoto_x4.png\n"
+    chosen = weights.network_file(weights.PHOTO)
+    why = "because photo.png is lossless and shows no JPEG blocks" if chosen else "as shipped"
+    assert done.stderr == f"model: {weights.DEFAULT}, {why}; --model takes another\nphoto_x4.png\n"
     assert Image.open(tmp_path / "photo_x4.png").size == (240, 192)
     half = run(ROOT / "upscale.py", "photo.png", "--model=compact_m", "--strength=0.5", "-o", "half.png", cwd=tmp_path)
     assert half.returncode == 0 and (tmp_path / "half.png").is_file(), half.stderr

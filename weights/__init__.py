@@ -12,8 +12,10 @@ from errors import UserError
 FOLDER = Path(__file__).parent
 PERCEPTUAL = "_perceptual"
 
-# What enlarges an image where nobody says what should, and whom a student can learn from without training one.
+# What enlarges an image where nobody says what should, PHOTO where the image was compressed with losses and DEFAULT else; and whom a student
+# can learn from without training one.
 DEFAULT = "compact_s"
+PHOTO = "compact_s_photo"
 TEACHER = "edsr_8x64"
 _KERAS, _TFLITE = ".weights.h5", ".tflite"
 
@@ -23,19 +25,25 @@ def names() -> list[str]:
     return sorted(path.name.removesuffix(_KERAS) for path in FOLDER.glob(f"*{_KERAS}"))
 
 
-def keras_file(name: str) -> Path | None:
+def keras_file(name: str, *, folder: Path = FOLDER) -> Path | None:
     """NAME.weights.h5 of a shipped network, None where there is no such network."""
-    return _file(name, _KERAS)
+    return _file(name, _KERAS, folder)
 
 
-def tflite_file(name: str) -> Path | None:
+def tflite_file(name: str, *, folder: Path = FOLDER) -> Path | None:
     """NAME.tflite of a shipped network, also for a name such as compact_s.int8; None where there is no such file."""
-    return _file(name, _TFLITE)
+    return _file(name, _TFLITE, folder)
 
 
-def network_file(name: str, *, kind: str = "auto") -> Path | None:
+def network_file(name: str, *, kind: str = "auto", folder: Path = FOLDER) -> Path | None:
     """The file of a shipped network: kind "tflite" or "keras", or with "auto" the first of them that is there; None where none is."""
-    return (kind != "keras" and tflite_file(name)) or (kind != "tflite" and keras_file(name)) or None
+    tflite, keras = tflite_file(name, folder=folder), keras_file(name, folder=folder)
+    return (kind != "keras" and tflite) or (kind != "tflite" and keras) or None
+
+
+def scale_of(name: str, *, folder: Path = FOLDER) -> int:
+    """How many times a shipped network enlarges, by its .json file, without opening it."""
+    return json.loads((folder / f"{name}.json").read_text())["scale"]
 
 
 def fidelity_and_perceptual(name: str) -> tuple[Path, Path] | None:
@@ -69,8 +77,8 @@ def refuse_as_output(path: str | Path, *, flag: str) -> None:
         raise UserError(f"--{flag}={path}: the folder of the shipped networks stays as it is; name another place")
 
 
-def _file(name, suffix):
-    path = FOLDER / f"{name}{suffix}"
-    if path.parent != FOLDER or not path.is_file():
+def _file(name, suffix, folder=FOLDER):
+    path = folder / f"{name}{suffix}"
+    if path.parent != folder or not path.is_file():
         return None
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -8,7 +8,7 @@ from skimage import data as photographs
 
 from errors import UserError
 from inference import Upscaler
-from inference.session import open_upscaler
+from inference.choice import open_upscaler
 from inference.upscaler import open_engine
 from inference.value_range import ValueRange, recognise
 from settings.files import MODEL_RANGES, Upscaling
@@ -79,7 +79,7 @@ def test_a_flag_names_what_no_probe_can_tell(tmp_path, photo, caplog):
     engine = open_engine(path)
     assert str(engine.model.values) == "0_1"
     assert "network.keras: of grey (0.5) it makes -1, of white (1) 1: its range of values is not" in caplog.text
-    upscaler = open_upscaler(Upscaling(model=str(path), model_range="0_255:-1_1"))
+    upscaler = open_upscaler(Upscaling(model_range="0_255:-1_1"), path)
     sr = upscaler.upscale(photo)
     expected = np.tanh(40.0 * photo.repeat(2, 0).repeat(2, 1) - 30.0)
     np.testing.assert_allclose(sr, (expected + 1) / 2 * 255, atol=0.51)
