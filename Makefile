@@ -1,6 +1,6 @@
 # make demo    the whole road on embedded photographs, in a few minutes
 # make test    every fast test          make test-slow    those that take minutes
-# make results measures the shipped networks on BENCHMARKS/Set5 and BENCHMARKS/Set14 and writes the tables and cards
+# make results measures the shipped networks on BENCHMARKS/Set5 and BENCHMARKS/Set14, clean and degraded, and writes the tables and cards
 # make ledger  trains compact_s alone and with each transfer on PHOTOGRAPHS and OTHERS and compares them, three seeds each (three hours on one core)
 # make ledger-perceptual  the same for the transfers with a GAN in them, one seed, after `make ledger`, with VGG19's weights in VGG (an hour)
 # make ledger-published  the study's five methods at its settings, one seed (UPDATES each)
@@ -52,6 +52,7 @@ check: $(VENV)/.requirements-test
 results: $(VENV)/.requirements
 	$(BIN)/python evaluate.py --flagfile=tools/results.txt $(MEASURED) --output=$(RESULTS)
 	$(BIN)/python evaluate.py --flagfile=tools/pictures.txt --data_root=$(BENCHMARKS) --output=$(RESULTS)/pictures
+	$(BIN)/python evaluate.py --flagfile=tools/degraded.txt $(MEASURED) --output=$(RESULTS)/degraded
 	$(BIN)/python -m tools.results
 
 ledger: $(VENV)/.requirements

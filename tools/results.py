@@ -18,31 +18,38 @@ from settings.fields import Command
 ROOT = weights.FOLDER.parent
 RESULTS = ROOT / "docs" / "results"
 REPORT = RESULTS / "report.json"
+DEGRADED = RESULTS / "degraded" / "report.json"
 # The targets of the Makefile, and the folders under RESULTS.
 LEDGERS = ("ledger", "ledger-perceptual", "ledger-published")
 
 _PURPOSES = {
-    False: "trained for fidelity: as close to the original as its size allows, a little soft",
-    True: "trained on for realism against a discriminator: sharper, and further from the original in dB",
+    "": "trained for fidelity: as close to the original as its size allows, a little soft",
+    weights.PERCEPTUAL: "trained on for realism against a discriminator: sharper, and further from the original in dB",
+    weights.PHOTO_SUFFIX: "trained for fidelity to what was there before blur, noise and JPEG: photographs from phones and the web",
 }
 # The rows of README.md: what a reader wants, and the network for it.
 _CHOICES = {
     "compact_s.int8": "faithful, small and fast: an app, a machine without a GPU",
-    "compact_s": "the same in floats, the default of every command",
-    "compact_xs.int8": "the smallest and fastest: video",
+    "compact_s": "the same in floats; `upscale.py` takes it for clean images",
+    "compact_s_photo": "JPEG, noisy or blurred photographs; `upscale.py` takes it for them",
+    "compact_xs.int8": "the smallest and fastest",
     "compact_s_perceptual": "sharper: texture is guessed",
-    "bicubic": "JPEG or noisy images, for now",
+    "bicubic": "no network, for comparison",
 }
-_LIMITS = (
-    "Made for pictures that were reduced by bicubic interpolation and are otherwise clean; noise and JPEG blocks are enlarged with the rest. "
-    "Fine texture is guessed, text of a few pixels included: do not use it where a detail is evidence."
-)
+_CHOICES_DEGRADED = "jpeg:50"
+_GUESSED = "Fine texture is guessed, text of a few pixels included: do not use it where a detail is evidence."
+_LIMITS = {
+    False: "Made for images that were reduced by bicubic interpolation and are otherwise clean; noise and JPEG blocks are enlarged with the rest.",
+    True: "Made for blur, noise and JPEG as data/photo_degradation.py draws them. On clean images it is softer than the network without "
+    "`_photo`; weak texture may go with the noise.",
+}
 
 
 def main(_: Command) -> None:
     """Write the tables and the cards. Raises UserError where nothing was measured."""
-    if not REPORT.is_file():
-        raise UserError(f"{REPORT}: measure first: make results")
+    for path in (REPORT, DEGRADED):
+        if not path.is_file():
+            raise UserError(f"{path}: measure first: make results")
     report = json.loads(REPORT.read_text())
     table = "\n".join(
         [
@@ -52,12 +59,15 @@ def main(_: Command) -> None:
         ]
     )
     replace(weights.FOLDER / "README.md", "results", table)
-    replace(ROOT / "README.md", "results", "\n".join([*choices_of(report), "", _measured(report)]))
+    degraded = json.loads(DEGRADED.read_text())
+    replace(ROOT / "README.md", "results", "\n".join([*choices_of(report, degraded), "", _measured(report)]))
+    lines = [*degraded_table_of(degraded), "", _cells_of_degraded(degraded)]
+    replace(weights.FOLDER / "README.md", "results, degraded images", "\n".join(lines))
     for target in LEDGERS:
         if (ledger := RESULTS / target / "ledger.md").is_file():
             replace(ROOT / "docs" / "distillation.md", target, ledger.read_text().strip())
     for name in weights.names():
-        (weights.FOLDER / f"{name}.md").write_text(card(name, report))
+        (weights.FOLDER / f"{name}.md").write_text(card(name, report, degraded))
 
 
 def table_of(report: dict) -> list[str]:
@@ -89,13 +99,52 @@ def table_of(report: dict) -> list[str]:
     return markdown_lines(header, rows)
 
 
-def choices_of(report: dict) -> list[str]:
-    """What to take for what, as lines of Markdown. Raises UserError where a network of the table was not measured."""
+def degraded_table_of(report: dict) -> list[str]:
+    """The models of docs/results/degraded as lines of Markdown: a column for each degradation."""
+    benchmarks = _degraded(report)
+    rows = [
+        [name, *(_degraded_quality(model["benchmarks"][benchmark]) for benchmark in benchmarks.values())]
+        for name, model in report["models"].items()
+    ]
+    return markdown_lines(["network", *benchmarks], rows)
+
+
+def _cells_of_degraded(report):
+    seams = report["original_seams"][_degraded(report)["clean"]]
+    return (
+        f"{_degraded(report)['clean']}: PSNR in dB / LPIPS / block seams, {seams:.2f} in the originals; "
+        f"`evaluate.py --degrade`, docs/evaluation.md; {report['day']}."
+    )
+
+
+def _degraded(report):
+    """{what --degrade says: name of the benchmark}: {"clean": "Set14", "jpeg:30": "Set14 jpeg:30"}."""
+    names = list(next(iter(report["models"].values()))["benchmarks"])
+    return {name.partition(" ")[2] or "clean": name for name in names}
+
+
+def _degraded_quality(score):
+    return f"{score['psnr']:.2f} / {score['lpips']:.3f} / {score['seams']:.2f}"
+
+
+def choices_of(report: dict, degraded: dict) -> list[str]:
+    """What to take for what, as lines of Markdown. degraded: docs/results/degraded.
+
+    Raises UserError where a network of the table was not measured.
+    """
     models = report["models"]
-    if missing := [name for name in _CHOICES if name not in models]:
-        raise UserError(f"{REPORT}: lacks {', '.join(missing)}")
+    for path, measured in ((REPORT, models), (DEGRADED, degraded["models"])):
+        if missing := [name for name in _CHOICES if name not in measured]:
+            raise UserError(f"{path}: lacks {', '.join(missing)}")
     benchmarks = list(next(iter(models.values()))["benchmarks"])
-    header = ["you want", "network", " / ".join(benchmarks), f"LPIPS, {benchmarks[-1]}", "file", "ms"]
+    lossy = _degraded(degraded)[_CHOICES_DEGRADED]
+    header = [
+        "you want",
+        "network",
+        " / ".join(benchmarks),
+        f"{benchmarks[-1]} as JPEG {_CHOICES_DEGRADED.partition(':')[2]}",
+    ]
+    header += [f"LPIPS, {benchmarks[-1]}", "file", "ms"]
     rows = []
     for name, purpose in _CHOICES.items():
         model, scores = models[name], models[name]["benchmarks"]
@@ -104,6 +153,7 @@ def choices_of(report: dict) -> list[str]:
                 purpose,
                 f"`{name}`",
                 " / ".join(f"{scores[benchmark]['psnr']:.2f}" for benchmark in benchmarks) + " dB",
+                f"{degraded['models'][name]['benchmarks'][lossy]['psnr']:.2f} dB",
                 f"{scores[benchmarks[-1]]['lpips']:.3f}",
                 f"{model['file_size'] / 1000:.0f} kB" if model["file_size"] else "",
                 f"{model['latency']['median_ms']:.0f}",
@@ -113,7 +163,11 @@ def choices_of(report: dict) -> list[str]:
 
 
 def _measured(report):
-    return f"{report['protocol']}; LPIPS v0.1, SqueezeNet 1.1, lower is better. {report['latency_protocol']}; {report['machine']}; {report['day']}."
+    return f"{report['protocol']}; LPIPS v0.1, SqueezeNet 1.1, lower is better. {_latency(report)}; {report['machine']}; {report['day']}."
+
+
+def _latency(report):
+    return report["latency_protocol"].replace("median and 90th percentile", "median")  # the tables show no other
 
 
 def quality(score: dict) -> str:
@@ -131,13 +185,14 @@ def replace(path: Path, target: str, table: str) -> None:
     path.write_text(pattern.sub(lambda _: f"{begin}\n{table}\n{end}", text))
 
 
-def card(name: str, report: dict) -> str:
-    """The model card of a shipped network, Markdown."""
+def card(name: str, report: dict, degraded: dict) -> str:
+    """The model card of a shipped network, Markdown. degraded: docs/results/degraded."""
+    suffix = next((word for word in _PURPOSES if word and name.endswith(word)), "")
     description = json.loads((weights.FOLDER / f"{name}.json").read_text())
     origin = description["origin"]
     files = sorted(path for path in weights.FOLDER.glob(f"{name}.*") if path.suffix in (".h5", ".tflite"))
     lines = [f"# {name}", "", f"{description['network']} {description['config']}: {description['parameters']:,} parameters, ×{description['scale']}, "
-             f"{_PURPOSES[name.endswith(weights.PERCEPTUAL)]}.", ""]  # fmt: skip
+             f"{_PURPOSES[suffix]}.", ""]  # fmt: skip
     lines += ["## Training", "", *_training(origin)]
     int8 = weights.FOLDER / f"{name}.int8.json"
     if int8.is_file():
@@ -147,8 +202,17 @@ def card(name: str, report: dict) -> str:
             "",
             *_training(json.loads(int8.read_text())["origin"]),
         ]
-    lines += ["", "## Figures", "", *_figures(name, report), "", f"{report['protocol']}.", ""]
-    lines += ["## Limits", "", _LIMITS, "", "## Files", ""]
+    lines += [
+        "",
+        "## Figures",
+        "",
+        *_figures(name, report),
+        *_degraded_figures(name, degraded),
+        "",
+        f"{report['protocol']}.",
+        "",
+    ]
+    lines += ["## Limits", "", f"{_LIMITS[suffix == weights.PHOTO_SUFFIX]} {_GUESSED}", "", "## Files", ""]
     lines += [
         f"- `{path.name}`: {path.stat().st_size:,} bytes, sha-256 `{hashlib.sha256(path.read_bytes()).hexdigest()}`"
         for path in files
@@ -184,6 +248,14 @@ def _figures(name, report):
             scores = "; ".join(f"{benchmark} {quality(score)}" for benchmark, score in model["benchmarks"].items())
             speed = f"; {model['latency']['median_ms']:.1f} ms" if model["latency"] else ""
             yield f"- `{row}`: {scores}{speed}"
+
+
+def _degraded_figures(name, report):
+    for row, model in report["models"].items():
+        if row.split(".")[0] == name:
+            scores = model["benchmarks"]
+            words = (f"{word} {scores[key]['psnr']:.2f}" for word, key in _degraded(report).items() if word != "clean")
+            yield f"- `{row}`, {_degraded(report)['clean']} degraded, PSNR: {'; '.join(words)}"
 
 
 if __name__ == "__main__":

@@ -10,12 +10,12 @@ from pathlib import Path
 from errors import UserError
 
 FOLDER = Path(__file__).parent
-PERCEPTUAL = "_perceptual"
+PERCEPTUAL, PHOTO_SUFFIX = "_perceptual", "_photo"
 
 # What enlarges an image where nobody says what should, PHOTO where the image was compressed with losses and DEFAULT else; and whom a student
 # can learn from without training one.
 DEFAULT = "compact_s"
-PHOTO = "compact_s_photo"
+PHOTO = "compact_s" + PHOTO_SUFFIX
 TEACHER = "edsr_8x64"
 _KERAS, _TFLITE = ".weights.h5", ".tflite"
 
