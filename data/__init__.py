@@ -19,7 +19,7 @@ from data.images import IMAGE_SUFFIXES, list_images, read_rgb
 from data.mixture import Mixture, labelled_rows
 from data.orientations import ORIENTATIONS, inverse_orient, orient
 from data.paired import paired
-from data.patches import batches
+from data.patches import batches, check_patch_size
 from data.sample import sample
 from data.source import Source
 from data.store import PictureStore, open_store
@@ -36,6 +36,7 @@ __all__ = [
     "batches",
     "bicubic_resize",
     "celeb_a",
+    "check_patch_size",
     "check_pictures",
     "crop_to_multiple",
     "div2k",

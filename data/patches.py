@@ -263,15 +263,20 @@ class _CallsInFlight:
 _CALLS = _CallsInFlight()
 
 
+def check_patch_size(store: PictureStore | Mixture, patch_size: int) -> None:
+    """Raise UserError where no LR image of a store holds a patch: `batches` would, but perhaps after a teacher's hours."""
+    for part in (store.unlabelled, store.labelled) if isinstance(store, Mixture) else (store,):
+        largest = max(min(part.lr_shape(i)) for i in range(len(part)))
+        if largest < patch_size:
+            raise UserError(
+                f"--patch_size={patch_size} is larger than every LR picture of {part.description}; choose at most {largest}"
+            )
+
+
 def _large_enough(store, patch_size):
     """Indices of the pictures that hold a patch, int64."""
-    shorter_sides = np.array([min(store.lr_shape(i)) for i in range(len(store))])
-    usable = np.flatnonzero(shorter_sides >= patch_size)
-    if not len(usable):
-        raise UserError(
-            f"--patch_size={patch_size} is larger than every LR picture of {store.description}; "
-            f"choose at most {shorter_sides.max()}"
-        )
+    check_patch_size(store, patch_size)
+    usable = np.flatnonzero([min(store.lr_shape(i)) >= patch_size for i in range(len(store))])
     if len(usable) < len(store):
         small = len(store) - len(usable)
         logging.warning("%d of %d pictures are smaller than --patch_size=%d: left out", small, len(store), patch_size)

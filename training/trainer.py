@@ -106,6 +106,7 @@ def train(
         stores = {"training images": store, "validation images": validation}
         images = {name: f"{each.names} {[*map(each.lr_shape, range(len(each)))]}" for name, each in stores.items()}
         refuse_disagreement(images, remedy="give all the same ones, under the same names")
+    data.check_patch_size(store, training.patch_size)
     teacher = teacher_pictures and teacher_pictures(store)
     for network in (item for phase in phases for item in phase.step.state.values() if isinstance(item, keras.Model)):
         synchronise_batch_statistics(network)

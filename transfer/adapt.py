@@ -36,14 +36,16 @@ def images(settings: Distill, teacher: Teacher) -> Callable[[Pictures, str], Pic
 
     teacher: one with `labels`. Raises UserError for a share of the batch that cannot be.
     """
-    share, pictures = settings.transfer.labelled_share or 0.0, settings.pictures
-    if share and not pictures.hr_dir:
+    share, training = settings.transfer.labelled_share or 0.0, settings.training
+    if share and not settings.pictures.hr_dir:
         raise UserError(f"--labelled_share={share:g}: of which originals? Name their folder, --hr_dir")
     if share:
-        data.labelled_rows(settings.training.batch_size, share)
+        data.labelled_rows(training.batch_size, share)
 
     def open_pictures(pictures: Pictures, split: str) -> PictureStore | Mixture:
         store = data.open_pictures(pictures, split, originals=False)
+        if split == "train":
+            data.check_patch_size(store, training.patch_size)
         if not store.originals:  # validation may have some
             store = store.with_labels(teacher.pictures(store).pixels)
         if split != "train" or not share:
