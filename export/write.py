@@ -85,7 +85,11 @@ def _warn_of_few_updates(weights: Path, facts: dict[str, Any]) -> None:
     except FileNotFoundError:
         config = {}
     if facts.get("step") == 0:
-        why = "no update has given better ones than those it began with" if "init" in config else "from before any training"
+        why = (
+            "no update has given better ones than those it began with"
+            if "init" in config
+            else "from before any training"
+        )
         logging.warning("%s: weights of step 0, %s; let the training run on and export again", weights, why)
         return
     try:

@@ -583,7 +583,7 @@ class Distill(TrainingCommand):
         python distill.py --method=g2g                                             from runs/teacher, which train_teacher.py left
         python distill.py --qat --init=runs/g2g_al                                 then fine-tune it for 8-bit integers
         python distill.py --flagfile=recipes/lightened_g2g_al.txt                  as a published system did
-        python distill.py --method=adapt --lr_dir=IMAGES --teacher=edsr_8x64       a student for your app's images
+        python distill.py --method=adapt --lr_dir=IMAGES                           a student for your app's images
 
     --method     the student learns                                                 published weights: content, kd, others
     g2g          to imitate a teacher trained on pixels, then on content              1, 0.001

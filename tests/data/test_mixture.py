@@ -100,5 +100,7 @@ def test_what_a_mixture_says_of_itself(stores, tmp_path):
 def test_a_patch_that_one_of_the_two_cannot_hold_is_named(stores, tmp_path):
     small = store_of(150, 250, tmp_path, side=5, name="small")
     check_patch_size(Mixture(*stores, 0.5), 30)
-    with pytest.raises(UserError, match="--patch_size=10 is larger than every LR picture of 150 to 250; choose at most 5"):
+    with pytest.raises(
+        UserError, match="--patch_size=10 is larger than every LR picture of 150 to 250; choose at most 5"
+    ):
         check_patch_size(Mixture(stores[0], small, 0.5), 10)

@@ -119,7 +119,10 @@ def test_damaged_and_small_images_are_left_out_and_named(images, tmp_path, warni
         ({"lr_dir": "one"}, "--lr_dir=one: only one image; give at least two"),
         ({"lr_dir": "mine", "hr_dir": "none"}, "none: no such folder"),
         ({"lr_dir": "mine", "valid_dir": "empty"}, "empty: no pictures for validation"),
-        ({"lr_dir": "mine", "degradation": "photo"}, "--degradation=photo: the images of --lr_dir are taken as they are"),
+        (
+            {"lr_dir": "mine", "degradation": "photo"},
+            "--degradation=photo: the images of --lr_dir are taken as they are",
+        ),
         ({"dataset": "sample"}, "--dataset=sample: --method=adapt learns from images without originals"),
         ({"dataset": "div2k"}, "--dataset=div2k: --method=adapt learns from images without originals"),
     ],
