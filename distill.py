@@ -6,7 +6,10 @@ from settings.training import Distill
 
 def main(settings: Distill) -> None:
     """Run the method that the settings name."""
-    from transfer.command import distill  # TensorFlow takes seconds to import: --help and a typo need not wait for it
+    from data import check_pictures  # imports stand here: neither --help nor a mistake waits for TensorFlow
+
+    check_pictures(settings.pictures, originals=settings.transfer.method != "adapt", downloads=False)
+    from transfer.command import distill
     from transfer.methods import METHODS
 
     distill(settings, METHODS[settings.transfer.method])

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 from absl import logging
 
 from data.degradation import Degradation
@@ -51,7 +52,7 @@ def folder(
     def pairs():
         usable = 0
         for number, path in enumerate(paths):
-            hr = _read_usable(path, smallest)
+            hr = read_usable(path, smallest)
             if hr is not None:
                 usable += 1
                 if split == "train":
@@ -108,8 +109,8 @@ def hold_out(items: list, *, split: str) -> list:
     return [item for number, item in enumerate(items) if (number in held_out) == (split == "validation")]
 
 
-def _read_usable(path, smallest):
-    """(H, W, 3) uint8, or None with a warning that names the file."""
+def read_usable(path: Path, smallest: int) -> np.ndarray | None:
+    """(H, W, 3) uint8 of a file; None, with a warning that names it, where it is damaged or its shorter side below `smallest` pixels."""
     try:
         hr = read_rgb(path)
     except UserError as error:

@@ -9,11 +9,13 @@ import atexit
 import os
 import threading
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from absl import logging
 
+from data.mixture import Mixture, labelled_rows
 from data.orientations import ORIENTATIONS, orient
 from data.store import PictureStore
 from data.teacher_pictures import TeacherPictures
@@ -26,7 +28,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 def batches(
-    store: PictureStore,
+    store: PictureStore | Mixture,
     *,
     batch_size: int,
     patch_size: int,
@@ -41,6 +43,8 @@ def batches(
 
     lr: (batch_size / shard_count, patch_size, patch_size, 3), hr: the same with sides patch_size * scale; both float32
     in [0, 1], shapes static. The global batch has batch_size rows; shard i of n holds rows i * batch_size / n onwards.
+
+    store: of a `Mixture` the rows are drawn as `MixedSampler` says, and there is no `teacher`.
 
     teacher: a `TeacherPictures` of this store; the elements are then (lr, hr, sr_teacher), the third aligned with hr.
 
@@ -57,9 +61,7 @@ def batches(
     _check(
         batch_size=batch_size, patch_size=patch_size, detail=detail, shard_index=shard_index, shard_count=shard_count
     )
-    sampler = PatchSampler(
-        store, batch_size=batch_size, patch_size=patch_size, seed=seed, detail=detail, teacher=teacher
-    )
+    sampler = _sampler(store, teacher, batch_size=batch_size, patch_size=patch_size, seed=seed, detail=detail)
     rows_per_shard = batch_size // shard_count
     rows = range(shard_index * rows_per_shard, (shard_index + 1) * rows_per_shard)
     hr_size = patch_size * store.scale
@@ -112,22 +114,22 @@ class PatchSampler:
         self._pixels = np.cumsum(shapes.prod(axis=1))
         self._lost = set()
 
-    def batch(self, k: int, rows: range) -> tuple[np.ndarray, ...]:
+    def batch(self, k: int, rows: Sequence[int] | np.ndarray) -> tuple[np.ndarray, ...]:
         """Rows of global batch k: lr (R, p, p, 3) and hr (R, p * scale, p * scale, 3), uint8; with a teacher its picture too."""
-        crops, orientations = self._draw(k)
-        rows = np.arange(self._batch_size)[rows.start : rows.stop]
-        self._replace_lost(crops[rows[0] : rows[-1] + 1])
+        rows = np.asarray(rows, np.int64)
+        crops, orientations = (drawn[rows] for drawn in self._draw(k))
+        self._replace_lost(crops)
         size, scale = self._patch_size, self._store.scale
         candidates = np.empty((len(rows), self._detail, size, size, 3), np.uint8)
-        for row, draws in enumerate(crops[rows]):
+        for row, draws in enumerate(crops):
             for candidate, (picture, top, left) in enumerate(draws):
                 candidates[row, candidate] = self._store.lr(picture)[top : top + size, left : left + size]
         chosen = busiest(candidates)
         lr = np.empty((len(rows), size, size, 3), np.uint8)
         hr = np.empty((len(rows), size * scale, size * scale, 3), np.uint8)
         sr_teacher = None if self._teacher is None else np.empty(hr.shape, self._teacher.dtype)
-        for row, k_orient in enumerate(orientations[rows]):
-            picture, top, left = crops[rows[row], chosen[row]]
+        for row, k_orient in enumerate(orientations):
+            picture, top, left = crops[row, chosen[row]]
             _, hr_crop = crop_pair(self._store, picture, top=top, left=left, patch_size=size)
             _copy(orient(candidates[row, chosen[row]], k_orient), lr[row])
             _copy(orient(hr_crop, k_orient), hr[row])
@@ -169,6 +171,36 @@ class PatchSampler:
                 "%s: its decoded pixels cannot be read any more, it is skipped from now on (%d pictures so far)",
                 *(self._store.names[i], len(self._lost)),
             )
+
+
+class MixedSampler:
+    """Draws batches from a `Mixture`: row r of batch k is row r of batch k of one of its two stores.
+
+    Which one does not depend on k (`labelled_rows`). options: those of `PatchSampler`.
+    """
+
+    def __init__(self, mixture: Mixture, **options: int) -> None:
+        labelled = labelled_rows(options["batch_size"], mixture.share)
+        stores = ((mixture.unlabelled, ~labelled), (mixture.labelled, labelled))
+        self._parts = [(PatchSampler(store, **options), its_rows) for store, its_rows in stores]
+
+    def batch(self, k: int, rows: Sequence[int] | np.ndarray) -> tuple[np.ndarray, ...]:
+        """As `PatchSampler.batch`."""
+        rows = np.asarray(rows, np.int64)
+        drawn = [(its_rows[rows], sampler.batch(k, rows[its_rows[rows]])) for sampler, its_rows in self._parts]
+        whole = tuple(np.empty((len(rows), *images.shape[1:]), images.dtype) for images in drawn[0][1])
+        for at, part in drawn:
+            for images, its_images in zip(whole, part, strict=True):
+                images[at] = its_images
+        return whole
+
+
+def _sampler(store, teacher, **options):
+    if not isinstance(store, Mixture):
+        return PatchSampler(store, teacher=teacher, **options)
+    if teacher is not None:
+        raise ValueError("a mixture has no teacher's images of its own")
+    return MixedSampler(store, **options)
 
 
 def crop_pair(store: PictureStore, i: int, *, top: int, left: int, patch_size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -231,15 +263,20 @@ class _CallsInFlight:
 _CALLS = _CallsInFlight()
 
 
+def check_patch_size(store: PictureStore | Mixture, patch_size: int) -> None:
+    """Raise UserError where no LR image of a store holds a patch: `batches` would, but perhaps after a teacher's hours."""
+    for part in (store.unlabelled, store.labelled) if isinstance(store, Mixture) else (store,):
+        largest = max(min(part.lr_shape(i)) for i in range(len(part)))
+        if largest < patch_size:
+            raise UserError(
+                f"--patch_size={patch_size} is larger than every LR picture of {part.description}; choose at most {largest}"
+            )
+
+
 def _large_enough(store, patch_size):
     """Indices of the pictures that hold a patch, int64."""
-    shorter_sides = np.array([min(store.lr_shape(i)) for i in range(len(store))])
-    usable = np.flatnonzero(shorter_sides >= patch_size)
-    if not len(usable):
-        raise UserError(
-            f"--patch_size={patch_size} is larger than every LR picture of {store.description}; "
-            f"choose at most {shorter_sides.max()}"
-        )
+    check_patch_size(store, patch_size)
+    usable = np.flatnonzero([min(store.lr_shape(i)) >= patch_size for i in range(len(store))])
     if len(usable) < len(store):
         small = len(store) - len(usable)
         logging.warning("%d of %d pictures are smaller than --patch_size=%d: left out", small, len(store), patch_size)

@@ -28,15 +28,17 @@ class Source:
     count: how many pictures there are at most, for the progress bar; None where that is not known.
     degradation: how LR came from HR, for the protocol of figures, such as "MATLAB bicubic x4".
     draws: so many pairs that follow one another have one HR image; the store keeps it once.
+    originals: whether there are HR images; without them hr is None in every pair.
     """
 
     key: str
     description: str
     scale: int
-    pairs: Callable[[], Iterator[tuple[str, np.ndarray, np.ndarray]]]
+    pairs: Callable[[], Iterator[tuple[str, np.ndarray | None, np.ndarray]]]
     count: int | None = None
     degradation: str = "not known"
     draws: int = 1
+    originals: bool = True
 
 
 def fingerprint(files: Iterable[str | os.PathLike], **options: Any) -> str:

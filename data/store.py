@@ -7,7 +7,8 @@ several processes share one page cache. Layout, below the cache folder:
     <key>/hr.uint8  <key>/lr.uint8   all pictures one after the other, (H, W, 3) uint8 each
     <key>/index.json                 names, LR sizes, check sums
 
-Where a source draws several LR images of each original, pairs that follow one another share its HR image.
+Where a source draws several LR images of each original, pairs that follow one another share its HR image. Where it has no
+originals, there is no hr.uint8, and a teacher's images may stand in for them (`PictureStore.with_labels`).
 
 The key belongs to the content: changed files or options build a new store beside the old one. Nothing deletes old
 stores; any folder here, `.building-*` of a killed run included, may be deleted whenever no run uses it.
@@ -37,17 +38,19 @@ _SCHEMA = {
 class PictureStore:
     """Aligned picture pairs, read from disc on demand.
 
-    scale, names, description, key, degradation: as in the source. hr(i) is (H * scale, W * scale, 3), lr(i) is (H, W, 3): read-only
-    uint8 views into a memory map, in 0..255; nothing is copied.
+    scale, names, description, key, degradation, originals: as in the source. hr(i) is (H * scale, W * scale, 3), lr(i) is (H, W, 3): read-only
+    uint8 views into a memory map, in 0..255; nothing is copied. Without originals hr(i) raises ValueError, or is a teacher's
+    image where the store has those for labels.
     """
 
-    def __init__(self, *, index, hr, lr):
-        """index: the content of index.json. hr, lr: either file, `MappedFile` of uint8."""
+    def __init__(self, *, index, hr, lr, originals=True):
+        """index: the content of index.json. hr, lr: either file, `MappedFile` of uint8; hr may be None."""
         self.scale = index["scale"]
         self.names = index["names"]
         self.description = index["description"]
         self.key = index["key"]
         self.degradation = index["degradation"]
+        self.originals = originals
         self._index = index
         self._hr, self._lr = hr, lr
         self._shapes = [tuple(shape) for shape in index["lr_shapes"]]
@@ -60,6 +63,8 @@ class PictureStore:
         return len(self.names)
 
     def hr(self, i):
+        if self._hr is None:
+            raise ValueError(f"{self.description}: no originals")
         height, width = self._shapes[i]
         squared = self.scale * self.scale
         original = i // self._draws
@@ -76,7 +81,7 @@ class PictureStore:
     def readable(self, i):
         """Whether both files still hold the i-th picture: one that was cut short while it is in use does not."""
         hr_end = self._hr_starts[i // self._draws + 1] * self.scale * self.scale
-        return self._lr.holds(self._starts[i + 1]) and self._hr.holds(hr_end)
+        return self._lr.holds(self._starts[i + 1]) and (self._hr is None or self._hr.holds(hr_end))
 
     def subset(self, n):
         """A store of the first n pictures (all, where there are fewer), on the same memory map."""
@@ -90,7 +95,19 @@ class PictureStore:
             "key": f"{self.key}-first-{n}",
             "description": f"{self.description}, the first {n} of {len(self)}",
         }
-        return PictureStore(index={**self._index, **changes}, hr=self._hr, lr=self._lr)
+        return PictureStore(index={**self._index, **changes}, hr=self._hr, lr=self._lr, originals=self.originals)
+
+    def with_labels(self, pixels):
+        """This store with a teacher's images in the place of originals.
+
+        pixels: `TeacherPictures.pixels` of this store, a `MappedFile` of uint8.
+        """
+        changes = {
+            "key": f"{self.key}-labelled",
+            "description": f"{self.description}, labels: the teacher's images",
+            "degradation": f"{self.degradation}, against the teacher's images",
+        }
+        return PictureStore(index={**self._index, **changes}, hr=pixels, lr=self._lr, originals=False)
 
 
 def open_store(source, *, cache_dir="datasets/cache"):
@@ -104,16 +121,16 @@ def open_store(source, *, cache_dir="datasets/cache"):
     Raises UserError where the cache folder cannot be written or is full, and whatever the source raises.
     """
     folder = Path(cache_dir) / source.key
-    index, (hr, lr) = open_folder(
+    index, (*hr, lr) = open_folder(
         folder,
-        files=("hr.uint8", "lr.uint8"),
+        files=("hr.uint8", "lr.uint8") if source.originals else ("lr.uint8",),
         dtype=np.uint8,
         schema=_SCHEMA,
         lengths=lambda index: _lengths(index, source),
-        write=lambda hr_file, lr_file: _write(source, hr_file, lr_file),
+        write=lambda *files: _write(source, *files),
         what="decoded images",
     )
-    store = PictureStore(index=index, hr=hr, lr=lr)
+    store = PictureStore(index=index, hr=hr[0] if hr else None, lr=lr, originals=source.originals)
     if source.count and len(store) < source.count:
         logging.warning(
             "%s: %d of them were left out when they were decoded; delete %s to have them tried again",
@@ -123,27 +140,28 @@ def open_store(source, *, cache_dir="datasets/cache"):
 
 
 def _lengths(index, source):
-    """Bytes of the two files. Raises ValueError for an index that is none of this source."""
+    """Bytes of each file. Raises ValueError for an index that is none of this source."""
     shapes, scale, draws = index["lr_shapes"], index["scale"], index.get("draws", 1)
     sound = all(len(shape) == 2 and min(shape) >= 1 for shape in shapes) and 0 < len(shapes) == len(index["names"])
     sound = sound and draws == source.draws and len(shapes) % draws == 0
     if not sound or (index["key"], scale) != (source.key, source.scale):
         raise ValueError("index.json describes something else")
     pixels, hr_pixels = (sum(height * width for height, width in those) for those in (shapes, shapes[::draws]))
-    return [hr_pixels * 3 * scale * scale, pixels * 3]
+    return [hr_pixels * 3 * scale * scale, pixels * 3] if source.originals else [pixels * 3]
 
 
-def _write(source, hr_file, lr_file):
-    """Decode the source into the two files; returns the index."""
+def _write(source, *files):
+    """Decode the source into its files, of HR if it has originals and of LR; returns the index."""
+    *hr_files, lr_file = files
     names, lr_shapes = [], []
     # tqdm writes to stderr, which leaves stdout to results; into a log or a pipe it would leave half-drawn lines.
     quiet = not sys.stderr.isatty()
     if quiet:
         logging.info("decoding images: %s", source.description)
     for name, hr, lr in tqdm(source.pairs(), "decoding images", source.count, unit="", file=sys.stderr, disable=quiet):
-        _check_pair(name, hr, lr, source.scale)
-        if len(names) % source.draws == 0:
-            hr_file.write(hr)
+        _check_pair(name, hr, lr, source)
+        if hr_files and len(names) % source.draws == 0:
+            hr_files[0].write(hr)
         lr_file.write(lr)
         names.append(name)
         lr_shapes.append(list(lr.shape[:2]))
@@ -160,9 +178,10 @@ def _write(source, hr_file, lr_file):
     }
 
 
-def _check_pair(name, hr, lr, scale):
-    aligned = hr.shape == (lr.shape[0] * scale, lr.shape[1] * scale, 3) and lr.shape[2:] == (3,)
-    if not aligned or hr.dtype != np.uint8 or lr.dtype != np.uint8:
-        raise ValueError(
-            f"{name}: HR {hr.shape} {hr.dtype} and LR {lr.shape} {lr.dtype} are no RGB pair of scale {scale}"
-        )
+def _check_pair(name, hr, lr, source):
+    sides = (lr.shape[0] * source.scale, lr.shape[1] * source.scale)
+    wanted = [(image, (*size, 3)) for image, size in ((lr, lr.shape[:2]), (hr, sides)) if image is not None]
+    sound = all(image.shape == shape and image.dtype == np.uint8 for image, shape in wanted)
+    if not sound or (hr is not None) != source.originals:
+        hr, lr = ("none" if image is None else f"{image.shape} {image.dtype}" for image in (hr, lr))
+        raise ValueError(f"{name}: HR {hr} and LR {lr} are no RGB pair of scale {source.scale}")

@@ -8,7 +8,9 @@ Layout, below the cache folder; the key belongs to the store, the teacher and th
 """
 
 import hashlib
+import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,29 +30,30 @@ FORMATS = ("uint8", "float16")
 class TeacherPictures:
     """sr(i): the teacher's picture of LR picture i, a read-only (H * scale, W * scale, 3) view into a memory map.
 
-    dtype: uint8, levels in 0..255, or float16, in [0, 1].
+    dtype: uint8, levels in 0..255, or float16, in [0, 1]. pixels: the `MappedFile` behind it.
     """
 
     def __init__(self, *, pixels, shapes, dtype):
         """pixels: `MappedFile` of all pictures. shapes: (height, width) of each."""
         self.dtype = np.dtype(dtype)
-        self._pixels, self._shapes = pixels, shapes
+        self.pixels, self._shapes = pixels, shapes
         sizes = [height * width * 3 for height, width in shapes]
         self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).tolist()
 
     def sr(self, i):
-        return self._pixels.values[self._starts[i] : self._starts[i + 1]].reshape(*self._shapes[i], 3)
+        return self.pixels.values[self._starts[i] : self._starts[i + 1]].reshape(*self._shapes[i], 3)
 
     def readable(self, i):
         """Whether the file still holds the i-th picture, as of a store."""
-        return self._pixels.holds(self._starts[i + 1])
+        return self.pixels.holds(self._starts[i + 1])
 
 
 def open_teacher_pictures(store, *, upscale, teacher_key, cache_dir, dtype="uint8"):
     """The teacher's pictures of all of `store`, made at the first call and reopened afterwards.
 
     upscale: lr (H, W, 3) uint8 to (H * scale, W * scale, 3) float32 in [0, 1], or uint8. teacher_key: text that tells this teacher from others.
-    Raises UserError where the cache folder cannot be written or is full, and whatever `upscale` raises.
+    Raises UserError where the cache folder cannot be written or has too little room, which is known before the first image, and
+    whatever `upscale` raises.
     """
     key = hashlib.sha256(f"{store.key} {teacher_key} {dtype}".encode()).hexdigest()[:40]
     folder = Path(cache_dir) / f"teacher-{key}"
@@ -61,46 +64,54 @@ def open_teacher_pictures(store, *, upscale, teacher_key, cache_dir, dtype="uint
         dtype=dtype,
         schema={"names": [str], "shapes": [[int]], "dtype": str},
         lengths=lambda index: [_length(index, shapes, dtype)],
-        write=lambda file: _write(store, upscale, file, shapes, dtype),
+        write=lambda file: _write(store, upscale, file, shapes, dtype, cache_dir),
         what="teacher's images",
     )
     return TeacherPictures(pixels=pixels, shapes=shapes, dtype=dtype)
 
 
-def export_lr(store: PictureStore, folder: str | Path) -> int:
-    """Write the store's low-resolution images as PNG files, for any upscaler. Returns how many.
+def export_lr(stores: Sequence[PictureStore], folder: str | Path) -> int:
+    """Write the low-resolution images of the stores as PNG files, for any upscaler. Returns how many.
 
-    folder: must not hold anything yet. Their names are those that `teacher_images` looks for. Raises UserError where it cannot be written.
+    folder: must not hold anything yet. Their names are those that `teacher_images` looks for. Raises UserError where it cannot be written,
+    and where two images differ in the suffix of their file alone.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"--export_lr={folder}: is there already, and not an empty folder; name another one")
+    images = [(store, i) for store in stores for i in range(len(store))]
+    stems = _stems([store.names[i] for store, i in images], flag=f"--export_lr={folder}")
     try:
-        for i, name in enumerate(store.names):
-            path = folder / f"{_stem(name)}.png"
+        for stem, (store, i) in zip(stems, images, strict=True):
+            path = folder / f"{stem}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(np.array(store.lr(i))).save(path)
     except OSError as error:
         raise UserError(f"--export_lr={folder}: cannot be written ({reason(error)})") from error
-    return len(store)
+    return len(images)
 
 
-def _stem(name):
-    """The name of an image without the suffix of its file."""
-    return Path(name).with_suffix("").as_posix() if Path(name).suffix.lower() in IMAGE_SUFFIXES else name
+def _stems(names, *, flag):
+    """The names of images without the suffixes of their files. Raises UserError where two are one then."""
+    by_stem = {}
+    for name in names:
+        stem = Path(name).with_suffix("").as_posix() if Path(name).suffix.lower() in IMAGE_SUFFIXES else name
+        if stem in by_stem:
+            raise UserError(f"{flag}: {by_stem[stem]} and {name} would both be {stem}; rename one of them")
+        by_stem[stem] = name
+    return list(by_stem)
 
 
 def teacher_images(folder, store, *, cache_dir):
     """Pictures that any upscaler made of the store's LR pictures, as TeacherPictures of format uint8.
 
     folder: holds one picture for each of `store.names`, under the same path but for the suffix, or with _x4 (the scale) before it, as upscale.py
-    names its results. Raises UserError where one is missing, damaged or of another size than the original.
+    names its results. Raises UserError where one is missing, damaged or not the scale times as large as the image it was made of.
     """
     files = list_images(folder)
     found = {path.relative_to(folder).with_suffix("").as_posix(): path for path in files}
     paths = {}
-    for name in store.names:
-        stem = _stem(name)
+    for name, stem in zip(store.names, _stems(store.names, flag=f"--teacher_images={folder}"), strict=True):
         paths[name] = found.get(stem) or found.get(f"{stem}_x{store.scale}")
         if paths[name] is None:
             raise UserError(f"--teacher_images={folder}: holds no picture {stem}, one of {len(store)} that are wanted")
@@ -108,11 +119,12 @@ def teacher_images(folder, store, *, cache_dir):
 
     def read(_):
         i = next(order)
-        picture, shape = read_rgb(paths[store.names[i]]), store.hr(i).shape
-        if picture.shape != shape:
+        picture, (height, width) = read_rgb(paths[store.names[i]]), store.lr_shape(i)
+        wanted = (height * store.scale, width * store.scale)
+        if picture.shape[:2] != wanted:
             raise UserError(
-                f"{paths[store.names[i]]}: {picture.shape[1]}x{picture.shape[0]} pixels; the original that it goes with has "
-                f"{shape[1]}x{shape[0]} (a multiple of the scale)"
+                f"{paths[store.names[i]]}: {picture.shape[1]}x{picture.shape[0]} pixels; the image that it goes with has "
+                f"{width}x{height}, times {store.scale} {wanted[1]}x{wanted[0]}"
             )
         return picture
 
@@ -125,11 +137,17 @@ def _length(index, shapes, dtype):
     return sum(height * width * 3 for height, width in shapes)
 
 
-def _write(store, upscale, file, shapes, dtype):
+def _write(store, upscale, file, shapes, dtype, cache_dir):
     """Let the teacher upscale every image into the file; returns the index."""
     quiet = not sys.stderr.isatty()
-    if quiet:
-        logging.info("making the teacher's images: %d", len(store))
+    gigabytes = sum(height * width * 3 for height, width in shapes) * np.dtype(dtype).itemsize / 1e9
+    free = shutil.disk_usage(cache_dir).free / 1e9
+    if gigabytes > free:
+        raise UserError(
+            f"--cache_dir={cache_dir}: the teacher's images take {gigabytes:.3g} GB, {free:.3g} GB are free; make room, "
+            "or choose another"
+        )
+    logging.info("making the teacher's images: %d, %.3g GB in %s", len(store), gigabytes, cache_dir)
     for i in tqdm(range(len(store)), "the teacher's images", unit="", file=sys.stderr, disable=quiet):
         image = _as(upscale(store.lr(i)), dtype)
         if image.shape != (*shapes[i], 3):

@@ -16,13 +16,14 @@ class Validator:
     """Measures generators on the middle of the first images of a store.
 
     pictures: how many of them. size: side of the high-resolution crop in pixels; smaller images are taken whole. teacher: a network whose
-    images `pictures` shows too.
+    images `pictures` shows too, unless the store has them for labels.
     PSNR and SSIM: Y, border of `scale` pixels, output rounded to 8 bits. A crop of one colour is left out: a network can be exact on it, and
     the mean of PSNR is infinite then, whatever the others show. identity: this in words, with a check sum of the pixels.
     """
 
     def __init__(self, store: PictureStore, *, pictures: int, size: int, teacher: Callable | None = None):
-        self.scale, self._teacher, self._of_teacher = store.scale, teacher, None
+        self.scale, self._teacher, self._of_teacher = store.scale, teacher if store.originals else None, None
+        self._reference = "hr" if store.originals else "label"
         crops = [
             _middle(store.lr(i), store.hr(i), size // store.scale, store.scale)
             for i in range(min(pictures, len(store)))
@@ -50,7 +51,7 @@ class Validator:
         return {"psnr_y": float(mean_psnr), "ssim_y": float(mean_ssim)}
 
     def pictures(self, model: Callable, *, most: int = 4) -> dict[str, np.ndarray]:
-        """{name: (1, H, n·W, 3) float32 in [0, 1]}: LR (nearest neighbour) | bicubic | teacher, where there is one | SR | HR."""
+        """{name: (1, H, n·W, 3) float32 in [0, 1]}: LR (nearest neighbour) | bicubic | teacher, where there is one | SR | HR, or its label."""
         if self._teacher is not None and self._of_teacher is None:  # once: it does not change
             self._of_teacher = self._upscale(self._teacher, most)
         panels = {}
@@ -58,7 +59,7 @@ class Validator:
             parts = {"lr": lr.repeat(self.scale, axis=0).repeat(self.scale, axis=1), "bicubic": upscale(lr, self.scale)}
             if self._of_teacher:
                 parts["teacher"] = self._of_teacher[i]
-            parts |= {"sr": sr, "hr": hr}
+            parts |= {"sr": sr, self._reference: hr}
             panel = np.concatenate(list(parts.values()), axis=1)
             panels[f"{'_'.join(parts)}/{i}"] = (panel / np.float32(255.0))[None]
         return panels

@@ -57,7 +57,7 @@ def calibration(settings: ExportTflite, model: keras.Model, run: Path) -> list[n
         if not paths:
             raise UserError(f"--calibration_dir={folder}: holds no pictures ({', '.join(data.IMAGE_SUFFIXES)})")
         images = [data.read_rgb(path) for path in paths[:_CALIBRATED]]
-    elif store := _images_of(run, settings, "train"):
+    elif store := _images_of(run, settings, "train", originals=False):
         images = [np.array(store.lr(i)) for i in range(min(_CALIBRATED, len(store)))]
     else:
         images = [lr for _, _, lr in data.sample(split="train", scale=model.scale).pairs()]
@@ -99,13 +99,13 @@ def float_student(model: keras.Model, weights: Path) -> keras.Model | None:
     return None
 
 
-def _images_of(run: Path, settings: Command, split: str) -> data.PictureStore | None:
-    """The images of a run; None for another folder, or where the run's images are gone."""
+def _images_of(run: Path, settings: Command, split: str, *, originals: bool = True) -> data.PictureStore | None:
+    """The images of a run; None for another folder, or where the run's images are gone, or have no originals and must."""
     if not (run / CONFIG).is_file():
         return None
     pictures = with_pictures_of(run, settings).pictures
     try:
-        return data.open_pictures(pictures, split)
+        return data.open_pictures(pictures, split, originals=originals)
     except UserError as error:
         logging.warning("%s; the embedded sample is used instead", error)
         return None

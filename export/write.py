@@ -80,13 +80,19 @@ def _output(export: Export, weights: Path) -> Path:
 
 def _warn_of_few_updates(weights: Path, facts: dict[str, Any]) -> None:
     """Say so where the student is from before any training, or from a trial run that began from nothing."""
-    if facts.get("step") == 0:
-        logging.warning(
-            "%s: weights of step 0, from before any training; let the training run on and export again", weights
-        )
-        return
     try:
         config = read_config(weights.parent / CONFIG)
+    except FileNotFoundError:
+        config = {}
+    if facts.get("step") == 0:
+        why = (
+            "no update has given better ones than those it began with"
+            if "init" in config
+            else "from before any training"
+        )
+        logging.warning("%s: weights of step 0, %s; let the training run on and export again", weights, why)
+        return
+    try:
         updates = sum(phase["steps"] for phase in read_report(weights.parent)["phases"])
     except FileNotFoundError:
         return  # no run, or one under way

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from settings.fields import Command, setting
 
-DATASETS = ("div2k", "folder", "paired", "celeb_a", "sample")
+DATASETS = ("div2k", "folder", "paired", "celeb_a", "sample", "unlabelled")
 DEGRADATIONS = ("bicubic", "blur", "blur_lr", "photo", "real")
 GENERATORS = (
     *("srresnet", "compact_xs", "compact_s", "compact_m", "srresnet_8x32", "edsr_8x64", "rrdb", "rrdb_11x32"),
@@ -20,14 +20,14 @@ OPTIMIZERS = ("adam", "muon")
 SCHEDULES = ("constant", "cosine", "trapezoid", "step")
 STRATEGIES = ("single", "mirrored", "multiworker", "tpu")
 VGG19_LAYERS = tuple(f"block{block}_conv{i + 1}" for block, n in enumerate((2, 2, 4, 4, 4), 1) for i in range(n))
-METHODS = ("g2g", "g2g_al", "gan2g", "gan2g_al", "gan2gan", "comparative", "adversarial", "g2g_fa")
+METHODS = ("g2g", "g2g_al", "gan2g", "gan2g_al", "gan2gan", "comparative", "adversarial", "g2g_fa", "adapt")
 
 DIV2K_TRACKS = (
     *("bicubic_x2", "bicubic_x3", "bicubic_x4", "bicubic_x8", "unknown_x2", "unknown_x3", "unknown_x4"),
     *("realistic_mild_x4", "realistic_difficult_x4", "realistic_wild_x4"),
 )
 
-_DEGRADED = ("div2k", "folder", "celeb_a", "sample")
+_DEGRADED = ("div2k", "folder", "celeb_a", "sample", "unlabelled")
 
 
 @dataclass(frozen=True)
@@ -40,31 +40,35 @@ class Pictures:
         "div2k: DIV2K with its official low-resolution files, through TensorFlow Datasets (a download of about 4 GB, once). "
         "folder: the images under --hr_dir. paired: those of --hr_dir and --lr_dir, matched by name. "
         "celeb_a: faces, 64 to 256 pixels, through TensorFlow Datasets (1.4 GB, once). "
-        "sample: seven photographs of the scikit-image package, no download.",
+        "sample: seven photographs of the scikit-image package, no download. "
+        "unlabelled: the images under --lr_dir, which have no originals; what --method=adapt learns from.",
         choices=DATASETS,
         fixed=True,
         equal=True,
     )
     hr_dir: str | None = setting(
         None,
-        "Folder of original images for --dataset=folder and paired, searched with its subfolders.",
-        datasets=("folder", "paired"),
+        "Folder of original images for --dataset=folder and paired, searched with its subfolders. With --method=adapt the images that "
+        "--labelled_share of every batch comes from.",
+        datasets=("folder", "paired", "unlabelled"),
         fixed=True,
         equal=True,
         place=True,
     )
     lr_dir: str | None = setting(
         None,
-        "Folder of low-resolution images for --dataset=paired: photo.jpg, photox4.png or photo_x4.png belongs to photo.png.",
-        datasets=("paired",),
+        "Folder of low-resolution images for --dataset=paired: photo.jpg, photox4.png or photo_x4.png belongs to photo.png. For "
+        "--method=adapt: the images that have no originals, searched with its subfolders.",
+        datasets=("paired", "unlabelled"),
         fixed=True,
         equal=True,
         place=True,
     )
     valid_dir: str | None = setting(
         None,
-        "Folder of original images for validation; without it every twentieth image of --hr_dir is kept for that.",
-        datasets=("folder", "paired"),
+        "Folder of original images for validation; without it every twentieth image of --hr_dir is kept for that, or with "
+        "--method=adapt of --lr_dir, measured against the teacher's image.",
+        datasets=("folder", "paired", "unlabelled"),
         fixed=True,
         equal=True,
         place=True,
@@ -447,6 +451,15 @@ class Transfer:
         fixed=True,
         place=True,
     )
+    labelled_share: float | None = setting(
+        None,
+        "Of the crops of every batch with --method=adapt, the part that comes from the originals of --hr_dir: 0.5 with --hr_dir, "
+        "0 without.",
+        low=0.0,
+        high=1.0,
+        fixed=True,
+        equal=True,
+    )
     export_lr: str | None = setting(
         None,
         "Write the low-resolution training images into this folder, for any upscaler and --teacher_images, and train nothing.",
@@ -570,6 +583,7 @@ class Distill(TrainingCommand):
         python distill.py --method=g2g                                             from runs/teacher, which train_teacher.py left
         python distill.py --qat --init=runs/g2g_al                                 then fine-tune it for 8-bit integers
         python distill.py --flagfile=recipes/lightened_g2g_al.txt                  as a published system did
+        python distill.py --method=adapt --lr_dir=IMAGES                           a student for your app's images
 
     --method     the student learns                                                 published weights: content, kd, others
     g2g          to imitate a teacher trained on pixels, then on content              1, 0.001
@@ -580,6 +594,7 @@ class Distill(TrainingCommand):
     comparative  to copy a GAN-trained teacher's images, nothing else               -, 1
     adversarial  to pass for the teacher before the teacher's own discriminator     8.128, 0.9999, adversarial 0.0001
     g2g_fa       g2g, and to relate the parts of an image as the teacher does       1, 0.001, affinity 0.001
+    adapt        a teacher's images of your own (--lr_dir), which have no originals   none
 
     Those weights hold where no flag gives others. The run goes to runs/METHOD; its student.weights.h5 is the result.
     """
@@ -587,12 +602,23 @@ class Distill(TrainingCommand):
     training: Training = _MUON
     losses: Losses = Losses(adversarial_steps=20_000)
     transfer: Transfer = Transfer()
-    unused: ClassVar[frozenset[str]] = frozenset({"pixel_loss", "pixel_weight", "tv_weight"})
+    unused: ClassVar[frozenset[str]] = frozenset({"pixel_weight", "tv_weight"})
 
     def groups(self) -> dict[str, Any]:
         """{field name: group}, the transfer first."""
         found = super().groups()
         return {"transfer": found.pop("transfer"), **found}
+
+    def completed(self) -> "Distill":
+        """--method=adapt brings its data set, and --hr_dir its share of a batch."""
+        settings = super().completed()
+        if settings.transfer.method != "adapt":
+            return settings
+        if "dataset" not in settings.given:
+            settings = settings.with_values(dataset="unlabelled")
+        if settings.pictures.hr_dir and settings.transfer.labelled_share is None:
+            settings = settings.with_values(labelled_share=0.5)
+        return settings
 
 
 # Of all commands that train.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import models
 from losses.perceptual import PerceptualLoss
@@ -19,7 +20,7 @@ from transfer.methods import METHODS
 
 ROOT = Path(__file__).parent.parent
 RECIPES = {path.stem: path for path in sorted((ROOT / "recipes").glob("*.txt")) if not path.stem.startswith("demo_")}
-PUBLISHED = sorted(set(RECIPES) - {"from_realesrgan"})  # that one is a road of our own
+PUBLISHED = sorted(set(RECIPES) - {"adapt", "from_realesrgan"})  # those are roads of our own
 SHORT = [
     *("--dataset=sample", "--content_loss=pixel", "--batch_size=2", "--patch_size=8", "--steps=20"),
     *("--validation_size=64", "--validation_pictures=1", "--validate_every=20", "--checkpoint_every=20"),
@@ -173,6 +174,11 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recipes")
     teacher = models.build_generator("srvgg", depth=1, width=8)
     models.save_weights(teacher, folder / words("from_realesrgan")["teacher"])
+    for images, side in (("mine", 40), ("photos", 160)):
+        (folder / images).mkdir()
+        for i in range(2):
+            pixels = np.random.default_rng(i).integers(0, 256, (side, side, 3), np.uint8)
+            Image.fromarray(pixels).save(folder / images / f"{i}.png")
     return folder
 
 
@@ -180,6 +186,9 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize("name", in_order())
 def test_twenty_steps(folder, name):
     short = [*SHORT, *FEW_BLOCKS.get(name, [])]
+    if name == "adapt":  # its images are the user's
+        own = [f"--teacher={words('from_realesrgan')['teacher']}", "--lr_dir=mine", "--hr_dir=photos"]
+        short = [*own, *(word for word in short if not word.startswith("--dataset"))]
     short += [f"--{flag}=20" for flag in ("adversarial_steps", "content_steps") if flag in words(name)]
     line = [sys.executable, str(ROOT / command(name)), f"--flagfile={RECIPES[name]}", *short]
     done = subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=600)

@@ -18,7 +18,7 @@ from models import save_weights
 from models.interpolation import interpolate
 from runs import commit
 from settings.fields import as_config, as_text, names_where
-from settings.training import TrainingCommand
+from settings.training import Pictures, TrainingCommand
 from training.distribution import (
     check_batch_size,
     is_chief,
@@ -88,22 +88,25 @@ def train(
     folder: RunFolder,
     phases: Sequence[Phase],
     *,
+    open_pictures: Callable[[Pictures, str], data.PictureStore | data.Mixture] = data.open_pictures,
     teacher_pictures: Callable[[data.PictureStore], Any] | None = None,
     teacher_network: keras.Model | None = None,
     **facts: Any,
 ) -> None:
     """Run the phases in `folder` on the images of the settings, and write its report.
 
-    teacher_pictures: `f(store)`, the teacher's images that go with the training images, for steps that take them from the batch; it may
-    give None. teacher_network: whose images the panels of the validation show beside the student's. facts: what else the report should say.
+    open_pictures: `f(pictures, split)` opens the images of "train" and "validation". teacher_pictures: `f(store)`, the teacher's images
+    that go with the training images, for steps that take them from the batch; it may give None. teacher_network: whose images the
+    panels of the validation show beside the student's. facts: what else the report should say.
     """
     pictures, training = settings.pictures, settings.training
-    store, validation = (data.open_pictures(pictures, split) for split in ("train", "validation"))
+    store, validation = (open_pictures(pictures, split) for split in ("train", "validation"))
     shard_index, shard_count = worker()
     if shard_count > 1:
         stores = {"training images": store, "validation images": validation}
         images = {name: f"{each.names} {[*map(each.lr_shape, range(len(each)))]}" for name, each in stores.items()}
         refuse_disagreement(images, remedy="give all the same ones, under the same names")
+    data.check_patch_size(store, training.patch_size)
     teacher = teacher_pictures and teacher_pictures(store)
     for network in (item for phase in phases for item in phase.step.state.values() if isinstance(item, keras.Model)):
         synchronise_batch_statistics(network)

@@ -1,6 +1,7 @@
 """How a transfer method is run: what distill.py and `python -m transfer.<method>` both do."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from absl import logging
 
@@ -25,24 +26,29 @@ def distill(settings: Distill, method: Method) -> None:
     write the low-resolution training images. Raises UserError.
     """
     if settings.transfer.export_lr:
-        count = export_lr(data.open_pictures(settings.pictures, "train"), settings.transfer.export_lr)
-        logging.info("%s: %d low-resolution training images", settings.transfer.export_lr, count)
+        count = export_lr(_to_be_upscaled(settings, method), settings.transfer.export_lr)
+        logging.info("%s: %d low-resolution images", settings.transfer.export_lr, count)
         return
     quantised = settings.transfer.qat
     trained = qat.METHOD if quantised else method
     published = {name: value for name, value in trained.published.items() if name not in settings.given}
     settings = settings.with_values(**published)
     _name_weights_without_term(settings, trained)
+    if (share := settings.transfer.labelled_share) is not None and method.images is None:
+        raise UserError(f"--labelled_share={share:g}: for --method=adapt; all images of {method.name} have originals")
     finished = find_weights(settings.network.init or f"runs/{method.name}") if quantised else None
     run_dir = settings.run.run_dir or (f"{finished.parent}_qat" if finished else f"runs/{method.name}")
     settings = settings.with_values(run_dir=run_dir)
-    guide = finished if settings.transfer.guide == "student" else None
-    teacher = Teacher(settings, phase=method.teacher, guide=guide)
-    data.check_pictures(settings.pictures)
+    teacher, labels = _teachers(settings, method, finished)
+    open_pictures = method.images(settings, labels) if labels else data.open_pictures
+    data.check_pictures(settings.pictures, originals=labels is None)
     with open_run(settings, role="student") as folder:
         live = teacher.load()
         if finished:
-            student = qat.quantised_student(finished, data.open_pictures(settings.pictures, "train"), settings.run.seed)
+            if labels:
+                labels.load()
+            store = data.open_pictures(settings.pictures, "train", originals=labels is None)
+            student = qat.quantised_student(finished, store, settings.run.seed)
         else:
             student = new_generator(settings, settings.network.student)
         job = TransferJob(settings=settings, model=student, average=clone(student), teacher=live)
@@ -50,14 +56,36 @@ def distill(settings: Distill, method: Method) -> None:
             settings,
             folder,
             trained.phases(job),
-            teacher_pictures=teacher.pictures,
+            open_pictures=open_pictures,
+            teacher_pictures=None if labels else teacher.pictures,
             teacher_network=teacher.network,
             student=settings.network.student,
             parameters=student.count_params(),
             method=f"{method.name}+qat" if finished else method.name,
-            teacher=str(teacher.file or settings.transfer.teacher_images),
+            teacher=teacher.name,
+            **({"labels": labels.name} if labels else {}),
             **({"float_student": str(finished), "guide": settings.transfer.guide} if finished else {}),
         )
+
+
+def _teachers(settings: Distill, method: Method, finished: Path | None) -> tuple[Teacher, Teacher | None]:
+    """Whom the student imitates, and whose images are its labels; with labels and no finished student both are one."""
+    labels = Teacher(settings, phase=method.teacher, labels=True) if method.images else None
+    if labels and not finished:
+        return labels, labels
+    if labels:  # these flags speak of the labels
+        settings = settings.with_values(teacher_images=None, cache_teacher=False, self_ensemble=False)
+    guide = finished if settings.transfer.guide == "student" else None
+    return Teacher(settings, phase=method.teacher, guide=guide), labels
+
+
+def _to_be_upscaled(settings: Distill, method: Method) -> list[data.PictureStore]:
+    """The images of which a teacher's are wanted: for training and, where they stand in for originals, for validation."""
+    if method.images is None:
+        return [data.open_pictures(settings.pictures, "train")]
+    data.check_pictures(settings.pictures, originals=False)
+    stores = [data.open_pictures(settings.pictures, split, originals=False) for split in ("train", "validation")]
+    return [store for store in stores if not store.originals]
 
 
 def _name_weights_without_term(settings: Distill, method: Method) -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from data import Mixture, PictureStore
 from runs import find_discriminator
-from settings.training import Distill
+from settings.training import Distill, Pictures
 from training.job import Job
 from training.loop import Phase
 from training.step import Term, adversarial, adversarial_to_teacher, affinity, content, imitation
+from transfer.teacher import Teacher
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,12 @@ class Method:
     """A transfer method.
 
     teacher: the phase of the teacher's training whose end it learns from, "content", "pixel" or "adversarial". published: the settings that its
-    source has. phases: what a job trains.
+    source has. phases: what a job trains. images: `f(settings, teacher)` gives `f(pictures, split)`, which opens the images of a method whose
+    labels are the teacher's, as `data.open_pictures` does those of the others.
     """
 
     name: str
     teacher: str
     published: dict[str, float | str | bool]
     phases: Callable[[TransferJob], list[Phase]]
+    images: Callable[[Distill, Teacher], Callable[[Pictures, str], PictureStore | Mixture]] | None = None

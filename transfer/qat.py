@@ -11,15 +11,13 @@ arXiv:1802.05668 (a guide in floats).
 
 from pathlib import Path
 
-import keras
-
 from data import PictureStore
 from errors import UserError
 from export.calibration import calibration_pictures
-from models import load_generator
 from models.quantized import QuantizedCompact
 from training.loop import Phase
 from transfer.job import Method, TransferJob
+from transfer.teacher import load_in_float32
 
 # The weights are those of G2G. A finished student keeps small steps.
 PUBLISHED = {"content_weight": 1.0, "kd_weight": 1e-3, "optimizer": "adam", "learning_rate": 5e-4}
@@ -35,18 +33,8 @@ METHOD = Method("qat", teacher="pixel", published=PUBLISHED, phases=phases)
 
 def quantised_student(file: Path, store: PictureStore, seed: int) -> QuantizedCompact:
     """The compact student in `file` in fake 8-bit arithmetic. Raises UserError for another network."""
-    student = _load_in_float32(file)
+    student = load_in_float32(file)
     if not hasattr(student, "fuse"):
         raise UserError(f"--init={file}: holds a {type(student).__name__}; --qat is for the compact students")
     pictures = [store.lr(i) for i in range(min(64, len(store)))]
     return QuantizedCompact.of(student, calibration_pictures(student, pictures, seed=seed))
-
-
-def _load_in_float32(path: Path) -> keras.Model:
-    """The generator in that file, computing in float32 whatever --precision says: for what is done once and counts in every bit."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        return load_generator(path)
-    finally:
-        keras.config.set_dtype_policy(policy)

@@ -19,24 +19,32 @@ from settings.training import Distill
 class Teacher:
     """The teacher of a run.
 
-    phase: of the teacher's training whose end is wanted. guide: a weight file that takes the teacher's place. file: the weight file;
-    None with --teacher_images. network: what `load` found in it, also where its images come with the batch.
+    phase: of the teacher's training whose end is wanted. guide: a weight file that takes the teacher's place. labels: its images are
+    made once, and in float32, as labels. file: the weight file; None with --teacher_images. network: what `load` found in it, also where
+    its images come with the batch.
     Raises UserError when there is no such teacher.
     """
 
-    def __init__(self, settings: Distill, *, phase: str, guide: Path | None = None) -> None:
+    def __init__(self, settings: Distill, *, phase: str, guide: Path | None = None, labels: bool = False) -> None:
         transfer = settings.transfer
-        self._settings, self._transfer = settings, transfer
+        self._settings, self._transfer, self._labels = settings, transfer, labels
         self.file = None if transfer.teacher_images else guide or find_teacher(transfer.teacher, phase=phase)
-        self.cached = bool(transfer.cache_teacher or transfer.teacher_images)
-        if transfer.self_ensemble and (transfer.teacher_images or not transfer.cache_teacher):
+        self.cached = bool(labels or transfer.cache_teacher or transfer.teacher_images)
+        if labels and transfer.cache_format != "uint8":
+            raise UserError(f"--cache_format={transfer.cache_format}: labels are images of 8 bits; leave it at uint8")
+        if transfer.self_ensemble and (transfer.teacher_images or not (labels or transfer.cache_teacher)):
             raise UserError("--self_ensemble: goes with --cache_teacher, and not with --teacher_images")
         self.network = None
+
+    @property
+    def name(self) -> str:
+        """For reports: the weight file, or the folder of --teacher_images."""
+        return str(self.file or self._transfer.teacher_images)
 
     def load(self) -> keras.Model | None:
         """The network that runs at every update; None where its images come with the batch."""
         if self.file is not None:
-            self.network = load_generator(self.file)
+            self.network = load_in_float32(self.file) if self._labels else load_generator(self.file)
             self.network.trainable = False
             if self.network.scale != self._settings.pictures.scale:
                 raise UserError(
@@ -52,7 +60,8 @@ class Teacher:
         if self._transfer.teacher_images:
             return teacher_images(self._transfer.teacher_images, store, cache_dir=cache_dir)
         digest = hashlib.sha256(Path(self.file).read_bytes()).hexdigest()
-        precision, ensemble = self._settings.machine.precision, self._transfer.self_ensemble
+        precision = "float32" if self._labels else self._settings.machine.precision
+        ensemble = self._transfer.self_ensemble
         return open_teacher_pictures(
             store,
             upscale=_upscale_with(self.network, ORIENTATIONS if ensemble else 1),
@@ -60,6 +69,16 @@ class Teacher:
             cache_dir=cache_dir,
             dtype=self._transfer.cache_format,
         )
+
+
+def load_in_float32(path: Path) -> keras.Model:
+    """The generator in that file, computing in float32 whatever --precision says: for what is done once and counts in every bit."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        return load_generator(path)
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def _upscale_with(network: keras.Model, orientations: int):

@@ -41,7 +41,10 @@ print("tensorflow" in sys.modules)
     ("words", "said"),
     [
         (("distill.py", "--method=gan3g"), "--method=gan3g: value should be one of <g2g|g2g_al|gan2g|"),
-        (("train_teacher.py", "--dataset=imagenet"), "value should be one of <div2k|folder|paired|celeb_a|sample>"),
+        (
+            ("train_teacher.py", "--dataset=imagenet"),
+            "value should be one of <div2k|folder|paired|celeb_a|sample|unlabelled>",
+        ),
         (("train_student.py", "--stepz=3"), "Unknown command line flag 'stepz'. Did you mean: steps"),
         (("train_student.py", "--steps=0"), "steps"),
         (("train_student.py", "steps=5"), "'steps=5' is no flag"),
@@ -67,7 +70,7 @@ def test_a_wrong_flag_is_one_line(words, said, tmp_path):
         (("train_student.py", "--dataset=paired", "--hr_dir=x"), "--dataset=paired needs --lr_dir"),
         (
             ("train_student.py", "--dataset=paired", "--hr_dir=x", "--lr_dir=y", "--degradation=blur"),
-            "--degradation=blur: only --dataset=div2k|folder|celeb_a|sample reads it",
+            "--degradation=blur: only --dataset=div2k|folder|celeb_a|sample|unlabelled reads it",
         ),
         (("train_student.py", "--dataset=sample", "--scale=1"), "nothing left to learn; choose --degradation"),
         (
@@ -77,7 +80,7 @@ def test_a_wrong_flag_is_one_line(words, said, tmp_path):
         (("train_student.py", "--dataset=folder", "--hr_dir=none"), "none"),
         (
             ("train_student.py", "--dataset=sample", "--hr_dir=x"),
-            "--hr_dir=x: only --dataset=folder|paired reads it",
+            "--hr_dir=x: only --dataset=folder|paired|unlabelled reads it",
         ),
         (("train_student.py", "--dataset=sample", "--patch_size=500"), "--patch_size"),
         (("train_student.py", "--dataset=sample", "--init=none.weights.h5"), "none.weights.h5: no such file or folder"),
@@ -115,9 +118,11 @@ def test_help_on_an_ascii_terminal_and_into_a_closed_pipe(tmp_path):
 
 
 def test_help_of_distill_has_the_published_weights():
-    """Each row of the table against the settings that the method's module publishes."""
+    """Each row of the table against the settings that the method's module publishes; adapt publishes no weights."""
     rows = re.findall(r"^ +(\w+) {2,}.+? {2,}(-|[\d.]+), ([\d.]+)(?:, (\w+) ([\d.]+))?$", Distill.__doc__, re.M)
-    assert [row[0] for row in rows] == list(METHODS)
+    assert [*(row[0] for row in rows), "adapt"] == list(METHODS)
+    assert re.search(r"^ +adapt .* none$", Distill.__doc__, re.M)
+    assert not [key for key in METHODS["adapt"].published if key.endswith("_weight")]
     for name, content, imitation, other, weight in rows:
         shown = {"content_weight": content, "kd_weight": imitation} | ({f"{other}_weight": weight} if other else {})
         shown = {key: float(value) for key, value in shown.items() if value != "-"}

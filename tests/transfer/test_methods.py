@@ -132,7 +132,7 @@ def test_adversarial_learning_after_and_jointly(job):
 
 @pytest.mark.parametrize(
     ("keep", "names"),
-    [("best", ("g2g", "g2g_fa", "g2g_al")), ("last", ("gan2g", "gan2g_al", "gan2gan", "comparative"))],
+    [("best", ("g2g", "g2g_fa", "g2g_al", "adapt")), ("last", ("gan2g", "gan2g_al", "gan2gan", "comparative"))],
 )
 def test_a_gan_trained_teacher_is_followed_to_the_end(job, keep, names):
     """Growing like it lowers PSNR, so the best would be the weights from before."""
@@ -149,6 +149,7 @@ def test_which_teacher_each_method_learns_from():
         "gan2gan": "adversarial",
         "comparative": "adversarial",
         "adversarial": "adversarial",
+        "adapt": "pixel",
     }
 
 
@@ -206,6 +207,17 @@ def test_adversarial_judges_the_student_against_the_teacher_by_the_teachers_crit
     assert float(terms["adversarial"]) == pytest.approx(expected, rel=1e-3)
     assert float(terms["content"]) == pytest.approx(np.abs(hr.numpy() - sr.numpy()).mean(), rel=1e-4)
     assert any(not np.array_equal(a, b) for a, b in zip(before, critic.get_weights(), strict=True))
+
+
+def test_adapt_is_the_distance_to_the_label_alone(job):
+    """Which the batch brings in the place of the original: no teacher runs."""
+    (phase,) = METHODS["adapt"].phases(replace(job, teacher=None))
+    lr, label = batch()
+    sr = job.model(lr, training=False).numpy()
+    terms = phase.step(lr, label)
+    assert {name: float(value) for name, value in terms.items()} == {
+        "pixel": pytest.approx(np.abs(label.numpy() - sr).mean(), rel=1e-4)
+    }
 
 
 def test_published_weights():

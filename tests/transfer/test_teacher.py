@@ -80,7 +80,7 @@ def test_pictures_of_any_upscaler(store, tmp_path):
     for i in range(len(store)):
         np.testing.assert_array_equal(teacher.sr(i), 255 - store.hr(i))
     Image.new("RGB", (5, 5)).save(folder / f"{Path(store.names[0]).stem}.png")
-    with pytest.raises(UserError, match=r"\.png: 5x5 pixels; the original that it goes with has 96x"):
+    with pytest.raises(UserError, match=r"\.png: 5x5 pixels; the image that it goes with has 24x20, times 4 96x80"):
         teacher_images(folder, store, cache_dir=tmp_path)
     (folder / f"{Path(store.names[0]).stem}.png").unlink()
     with pytest.raises(UserError, match="--teacher_images=.*: holds no picture"):
@@ -89,7 +89,7 @@ def test_pictures_of_any_upscaler(store, tmp_path):
 
 def test_low_resolution_images_go_to_any_upscaler_and_come_back(store, tmp_path):
     small, large = tmp_path / "small", tmp_path / "large"
-    assert export_lr(store, small) == len(store)
+    assert export_lr([store], small) == len(store)
     files = sorted(small.rglob("*.png"))
     assert len(files) == len(store)
     for path in files:  # any upscaler: this one repeats pixels
@@ -100,7 +100,7 @@ def test_low_resolution_images_go_to_any_upscaler_and_come_back(store, tmp_path)
     for i in range(len(store)):
         np.testing.assert_array_equal(teacher.sr(i), np.array(store.lr(i)).repeat(4, axis=0).repeat(4, axis=1))
     with pytest.raises(UserError, match="--export_lr=.*small: is there already"):
-        export_lr(store, small)
+        export_lr([store], small)
 
 
 @pytest.mark.slow
