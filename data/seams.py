@@ -7,10 +7,10 @@ import numpy as np
 BLOCK = 8
 LEAST_SIDE = BLOCK + 3  # pixels: one period of steps, each with one beside it on either side
 
-_TRACE = 0.1  # levels, added to both sides of a ratio: a flat image has 1, and no ratio is one of nothing
+_TRACE = 0.4  # levels, added to both sides of a ratio: a flat image has 1, and what nobody sees does not count
 # What counts as blocks in a file of unknown origin, measured on 65 clean images and the same as JPEG (docs/upscaling.md): the ratio has
 # to exceed both _CLEAR and 1 + _SPREAD / sqrt(blocks), since that of a small image is uncertain.
-_CLEAR, _SPREAD = 1.04, 1.5
+_CLEAR, _SPREAD = 1.04, 2.0
 _CONTOUR = 12.0  # levels: what stands out further is drawn, such as a line or a QR code; seams of JPEG are weaker
 _LEAST_JUDGED, _MOST_JUDGED = 64, 1024  # pixels a side
 
@@ -23,8 +23,8 @@ def block_seams(plane: np.ndarray, *, scale: int = 1) -> float:
 
     A step is the mean of the `scale` pixels behind a place less that of the `scale` pixels before it, along a row or a column. Places are the
     multiples of `scale`: the grid that an upscaler draws with this period counts for nothing. A step stands out by its distance from the mean of the
-    two steps beside it; a place is as strong as its steps stand out, on average along the image, plus a tenth of a level. Of each border the ratio
-    to the mean of the seven other places in its period is taken. The measure is their geometric mean, and the mean of that of rows and columns.
+    two steps beside it; a place is as strong as its steps stand out, on average along the image, plus 0.4 levels. The ratio is the geometric mean of
+    the borders' strength over that of the seven other places in each period: one contour decides little. The measure is the mean of rows and columns.
 
     Source: Wang, Sheikh, Bovik: "No-reference perceptual quality assessment of JPEG compressed images", ICIP 2002, compare plain steps so. How
     far a step stands out depends less on what the image shows.
@@ -62,6 +62,6 @@ def _by_offset(plane, scale, most):
     out = np.abs(steps[:, 1:-1] - (steps[:, :-2] + steps[:, 2:]) / 2)  # the first at place 2
     counted = out <= most
     strength = (out * counted).sum(axis=0) / np.maximum(counted.sum(axis=0), 1) + _TRACE
-    periods = strength[: len(strength) // BLOCK * BLOCK].reshape(-1, BLOCK)
-    others = (periods.sum(axis=1, keepdims=True) - periods) / (BLOCK - 1)
-    return np.roll(np.exp(np.log(periods / others).mean(axis=0)), 2)
+    periods = np.log(strength[: len(strength) // BLOCK * BLOCK]).reshape(-1, BLOCK)
+    means = periods.mean(axis=0)
+    return np.roll(np.exp(means - (means.sum() - means) / (BLOCK - 1)), 2)
