@@ -71,9 +71,10 @@ def files_of(photograph):
     tiff = io.BytesIO()
     tifffile.imwrite(tiff, photograph, photometric="rgb", compression="jpeg", compressionargs={"level": 100})
     return {
-        "a.jpg": (jpeg, "is a JPEG"),
-        "fine.jpg": (encoded(photograph, "JPEG", quality=100, subsampling=0), "is a JPEG"),
-        "liar.png": (jpeg, "is a JPEG"),
+        "a.jpg": (jpeg, "is a JPEG of quality 50"),
+        "fine.jpg": (encoded(photograph, "JPEG", quality=100, subsampling=0), None),
+        "liar.png": (jpeg, "is a JPEG of quality 50"),
+        "again.jpg": (encoded(decoded, "JPEG", quality=95), "shows JPEG blocks"),
         "lossy.webp": (encoded(photograph, "WEBP", quality=95), "is lossy WebP"),
         "alpha.webp": (encoded(np.dstack([photograph, photograph[..., 0]]), "WEBP", quality=95), "is lossy WebP"),
         "moving.webp": (encoded(photograph, "WEBP", quality=90, **moving), "is lossy WebP"),
@@ -145,8 +146,8 @@ def test_a_folder_takes_both_and_says_each_once(run, photograph, tmp_path):
     status, said = run("in", format="png")
     assert status == 0
     assert said == [
-        "model: compact_s_photo, because a.jpg is a JPEG; --model takes another",
-        "model: compact_s, because clean.png is lossless and shows no JPEG blocks; --model takes another",
+        "model: compact_s_photo, because a.jpg is a JPEG of quality 50; --model takes another",
+        "model: compact_s, because clean.png shows no strong loss; --model takes another",
     ]
     for name in names:
         source = np.asarray(Image.open(tmp_path / "in" / name))
