@@ -49,7 +49,12 @@ def test_file_is_the_one_described(name):
     assert (weights.FOLDER / f"{name}.flags.txt").is_file()
 
 
-@pytest.mark.parametrize("name", weights.names())
+LARGE = ("fast_srgan", "srresnet_8x32")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in weights.names()]
+)
 def test_keras_and_tflite_agree_and_enlarge(name, picture):
     assert weights.keras_file(name).stat().st_size <= 8_000_000
     by_keras = Upscaler(name, engine="keras").upscale(picture)

@@ -73,19 +73,27 @@ def test_a_wrong_flag_is_one_line(words, said, tmp_path):
             "--degradation=blur: only --dataset=div2k|folder|celeb_a|sample|unlabelled reads it",
         ),
         (("train_student.py", "--dataset=sample", "--scale=1"), "nothing left to learn; choose --degradation"),
-        (
-            ("train_student.py", "--dataset=sample", "--student=compact"),
-            "'compact' is no generator; choose one of: srresnet",
-        ),
         (("train_student.py", "--dataset=folder", "--hr_dir=none"), "none"),
         (
             ("train_student.py", "--dataset=sample", "--hr_dir=x"),
             "--hr_dir=x: only --dataset=folder|paired|unlabelled reads it",
         ),
-        (("train_student.py", "--dataset=sample", "--patch_size=500"), "--patch_size"),
-        (("train_student.py", "--dataset=sample", "--init=none.weights.h5"), "none.weights.h5: no such file or folder"),
         (("export_tflite.py",), "no run holds a student yet"),
-        (("export_tflite.py", "--height=8", "--student=x"), "give both or neither"),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)  # said once TensorFlow is loaded
+            for case in (
+                (
+                    ("train_student.py", "--dataset=sample", "--student=compact"),
+                    "'compact' is no generator; choose one of: srresnet",
+                ),
+                (("train_student.py", "--dataset=sample", "--patch_size=500"), "--patch_size"),
+                (
+                    ("train_student.py", "--dataset=sample", "--init=none.weights.h5"),
+                    "none.weights.h5: no such file or folder",
+                ),
+                (("export_tflite.py", "--height=8", "--student=x"), "give both or neither"),
+            )
+        ),
     ],
 )
 def test_a_wrong_value_is_one_line(words, said, tmp_path):

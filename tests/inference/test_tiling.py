@@ -120,8 +120,11 @@ def test_network_of_fixed_size_is_exact_away_from_a_continued_border(network, ex
     assert upscale_tiled(TFLiteEngine(exported["fixed"]), noise(1, 1)).shape == (2, 2, 3)
 
 
+LARGE = ("rrdb", "rrdb_11x32", "srresnet", "srresnet_8x32", "fast_srgan", "fast_srgan_6x32_bilinear")
+
+
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name.startswith("rrdb") else name for name in GENERATORS]
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in GENERATORS]
 )
 def test_every_generator_states_its_receptive_field(name):
     model = build_generator(name)

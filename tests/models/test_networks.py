@@ -23,7 +23,7 @@ from models.upsampling import bilinear_double
         ("edsr_8x64", 28 * 64 + 17 * 577 * 64 + 577 * 48),
         # Published weight files and papers.
         ("srresnet_8x32", 249_315),
-        ("rrdb", 16_697_987),
+        pytest.param("rrdb", 16_697_987, marks=pytest.mark.slow),
         ("rrdb_11x32", 4_605_955),
         ("fast_srgan", 167_211),
         ("fast_srgan_6x32", 167_459),

@@ -78,7 +78,10 @@ def without(*numbers):
     return make
 
 
-@pytest.mark.parametrize("network, name", [("compact_xs", "adam"), ("compact_xs", "muon"), ("srresnet", "adam")])
+@pytest.mark.parametrize(
+    "network, name",
+    [("compact_xs", "adam"), ("compact_xs", "muon"), pytest.param("srresnet", "adam", marks=pytest.mark.slow)],
+)
 def test_a_sick_update_is_as_if_its_batch_had_not_been(tmp_path, network, name, caplog):
     """Weights, moments and batch statistics, compared with a run that never saw the two batches. srresnet has batch normalisation."""
     sick, optimizer, summaries = train(tmp_path / "sick", batches=poisoned(2, 5), network=network, name=name)

@@ -143,6 +143,7 @@ def test_images_of_any_upscaler_are_labels(here):
         opened(told(teacher_images="large"), "validation")
 
 
+@pytest.mark.slow
 def test_the_shipped_student_approaches_the_teacher_on_images_held_out(here):
     said = run(steps=40, schedule="constant", learning_rate=1e-2, validate_every=20)
     assert "making the teacher's images: 2, 5.99e-05 GB in datasets/cache" in said  # 4 · 4 of 24x24 and 28x24 pixels

@@ -116,6 +116,7 @@ def test_a_laptop_shows_everything_without_scrolling(visit):
 GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
 
 
+@pytest.mark.slow
 def test_the_graphics_card_gives_the_processors_image(visit, expected):
     """Chromium's software adapter for WebGPU; what it does not run goes to the processor, and the page says so."""
     seen = visit("upscale", arguments=GPU, gpu=True, students=["compact_xs", "compact_s", "tiny.int8"])
