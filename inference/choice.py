@@ -1,8 +1,8 @@
 """inference/choice.py: which network for which file, where nobody names one: another for lossy images than for clean ones.
 
 What a lossy file holds beside its image, blocks and ringing, a network made for clean images enlarges too, and one made for photographs
-takes away, and some fine texture with it. `weights.PHOTO` is for JPEG up to a quality of 75, lossy WebP, videos, and for files whose pixels
-show the blocks of JPEG; `weights.DEFAULT` for all others. On Set14 the one is ahead as JPEG of 70, the other as JPEG of 80.
+takes away, and some fine texture with it. `weights.PHOTO` is for JPEG up to a quality of 80, lossy WebP, videos, and for files whose pixels
+show the blocks of JPEG; `weights.DEFAULT` for all others. On Kodak24 the one is ahead as JPEG of 80, the other as JPEG of 85.
 """
 
 import struct
@@ -25,7 +25,7 @@ from inference.strength import interpolated, phase_files
 from inference.upscaler import Upscaler, open_engine
 from settings.files import Upscaling
 
-_LOSSY_QUALITY = 75  # of JPEG: up to here
+_LOSSY_QUALITY = 80  # of JPEG: up to here
 _MEAN_OF_QUALITY_50 = 3688 / 64  # of the luma table in annex K of ITU-T T.81, which libjpeg takes for quality 50
 _JPEG_IN_TIFF = (6, 7, 33007, 34892)  # compressions: old, new, alternative, lossy of DNG
 
