@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from data.bicubic import crop_to_multiple, downscale
 from data.photo_degradation import degrade_as_phones_do
-from data.real_degradation import degrade_as_in_the_wild
+from data.real_degradation import degrade_as_in_the_wild, to_uint8
 from errors import UserError
 from settings.training import DEGRADATIONS
 
@@ -130,19 +130,20 @@ class Degradation:
 def _gaussian_blur(picture, sigma, **how):
     """A uint8 picture under a Gaussian, rounded half-up. how: its borders and its size, of `ndimage.gaussian_filter`."""
     blurred = ndimage.gaussian_filter(picture.astype(np.float32), sigma, axes=(0, 1), **how)
-    return np.clip(blurred + 0.5, 0, 255).astype(np.uint8)
+    return to_uint8(blurred)
 
 
 def _tiles(hr, scale):
-    """Cut (H, W, 3) into an even grid of views, row by row.
-
-    Their sides are multiples of scale, and at least _TILE * scale where the picture has that.
-    """
-    rows, columns = (_cuts(side // scale, scale) for side in hr.shape[:2])
-    return [hr[top:bottom, left:right] for top, bottom in rows for left, right in columns]
+    """An even grid of (H, W, 3) whose parts have at least _TILE * scale to a side where the image has that."""
+    return even_grid(hr, counts=tuple(max(1, side // scale // _TILE) for side in hr.shape[:2]), unit=scale)
 
 
-def _cuts(lr_side, scale):
-    count = max(1, lr_side // _TILE)
-    edges = [number * lr_side // count * scale for number in range(count + 1)]
+def even_grid(image: np.ndarray, *, counts: tuple[int, int], unit: int = 1) -> list[np.ndarray]:
+    """Cut (H, W, 3) into an even grid of views, row by row. counts: of rows and columns. unit: sides are multiples of it."""
+    rows, columns = (_cuts(side // unit, count, unit) for side, count in zip(image.shape[:2], counts, strict=True))
+    return [image[top:bottom, left:right] for top, bottom in rows for left, right in columns]
+
+
+def _cuts(side, count, unit):
+    edges = [number * side // count * unit for number in range(count + 1)]
     return list(zip(edges[:-1], edges[1:], strict=True))

@@ -1,5 +1,6 @@
 """data/folder.py: any folder of pictures as a data set; the LR pictures are made from them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -50,19 +51,10 @@ def folder(
     smallest = max(min_size, scale)
 
     def pairs():
-        usable = 0
-        for number, path in enumerate(paths):
-            hr = read_usable(path, smallest)
-            if hr is not None:
-                usable += 1
-                if split == "train":
-                    hr = _off_the_blocks(path, hr, number=number, smallest=smallest)
-                yield from degrade.pairs(path.relative_to(root).as_posix(), hr, index=number, split=split)
-        if not usable:
-            raise UserError(
-                f"{root}: none of {len(paths)} pictures for {split} is usable; looked for undamaged "
-                f"{' '.join(IMAGE_SUFFIXES)} files of at least {smallest} pixels on the shorter side"
-            )
+        for number, name, hr in usable_images(paths, root=root, what=f"pictures for {split}", smallest=smallest):
+            if split == "train":
+                hr = _off_the_blocks(paths[number], hr, number=number, smallest=smallest)
+            yield from degrade.pairs(name, hr, index=number, split=split)
 
     return Source(
         key=fingerprint(
@@ -109,17 +101,30 @@ def hold_out(items: list, *, split: str) -> list:
     return [item for number, item in enumerate(items) if (number in held_out) == (split == "validation")]
 
 
-def read_usable(path: Path, smallest: int) -> np.ndarray | None:
-    """(H, W, 3) uint8 of a file; None, with a warning that names it, where it is damaged or its shorter side below `smallest` pixels."""
-    try:
-        hr = read_rgb(path)
-    except UserError as error:
-        logging.warning("left out: %s", error)
-        return None
-    if min(hr.shape[:2]) < smallest:
-        logging.warning("left out: %s: %dx%d pixels, shorter side below %d", path, hr.shape[1], hr.shape[0], smallest)
-        return None
-    return hr
+def usable_images(paths: list[Path], *, root: Path, what: str, smallest: int) -> Iterator[tuple[int, str, np.ndarray]]:
+    """Yield (number, name below root, (H, W, 3) uint8) of each file that is undamaged and has `smallest` pixels to a side.
+
+    The others are left out with a warning that names them; their numbers are skipped. Raises UserError in the end where
+    none is usable; what: "images for train", say, for that message.
+    """
+    usable = 0
+    for number, path in enumerate(paths):
+        try:
+            image = read_rgb(path)
+        except UserError as error:
+            logging.warning("left out: %s", error)
+            continue
+        height, width = image.shape[:2]
+        if min(height, width) < smallest:
+            logging.warning("left out: %s: %dx%d pixels, shorter side below %d", path, width, height, smallest)
+            continue
+        usable += 1
+        yield number, path.relative_to(root).as_posix(), image
+    if not usable:
+        raise UserError(
+            f"{root}: none of {len(paths)} {what} is usable; looked for undamaged "
+            f"{' '.join(IMAGE_SUFFIXES)} files of at least {smallest} pixels on the shorter side"
+        )
 
 
 def _in_blocks(path):

@@ -25,7 +25,7 @@ from PIL import Image
 from scipy import ndimage
 
 from data.bicubic import downscale
-from data.real_degradation import compress, resize
+from data.real_degradation import compress, resize, to_uint8
 
 _CLEAN_SHARE = 0.2
 _BLUR_SHARE, _BLUR_SIGMA = 0.7, (0.1, 0.8)  # LR pixels
@@ -55,7 +55,7 @@ def degrade_as_phones_do(hr: np.ndarray, *, scale: int, rng: np.random.Generator
         return downscale(hr, scale)
     image = hr
     if rng.random() < _BLUR_SHARE:
-        image = _rounded(_blurred(image, scale * rng.uniform(*_BLUR_SIGMA)))
+        image = to_uint8(_blurred(image, scale * rng.uniform(*_BLUR_SIGMA)))
     image = _resized(image, (hr.shape[0] // scale, hr.shape[1] // scale), rng)
     if rng.random() < _SHARPENED_SHARE:
         image = _sharpened(image, rng)
@@ -76,7 +76,7 @@ def _resized(image, size, rng):
 def _sharpened(image, rng):
     levels = image.astype(np.float32)
     radius, amount = rng.uniform(*_SHARPENED_RADIUS), np.float32(rng.uniform(*_SHARPENED_AMOUNT))
-    return _rounded(levels + amount * (levels - _blurred(levels, radius)))
+    return to_uint8(levels + amount * (levels - _blurred(levels, radius)))
 
 
 def _noisy(image, rng):
@@ -87,7 +87,7 @@ def _noisy(image, rng):
         noise = _blurred(noise, rng.uniform(*_SMOOTHED_SIGMA))
         noise /= noise.std()
     levels = image.astype(np.float32)
-    return _rounded(levels + noise * np.float32(sigma) * np.sqrt(1 - grows + grows * levels / 127.5))
+    return to_uint8(levels + noise * np.float32(sigma) * np.sqrt(1 - grows + grows * levels / 127.5))
 
 
 def _compressed(image, rng):
@@ -103,7 +103,3 @@ def _compressed_elsewhere(image, rng):
 
 def _blurred(values, sigma):
     return ndimage.gaussian_filter(values.astype(np.float32), sigma, axes=(0, 1), truncate=3.0)
-
-
-def _rounded(levels):
-    return np.clip(levels + 0.5, 0, 255).astype(np.uint8)

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from data.folder import folder, hold_out, read_usable
+from data.degradation import even_grid
+from data.folder import folder, hold_out, usable_images
 from data.images import IMAGE_SUFFIXES, list_images
 from data.source import Source, fingerprint
 from errors import UserError
@@ -49,18 +50,8 @@ def unlabelled(
     smallest = max(1, -(-_MIN_HR // scale))
 
     def pairs():
-        usable = 0
-        for path in paths:
-            lr = read_usable(path, smallest)
-            if lr is not None:
-                usable += 1
-                name = path.relative_to(root).as_posix()
-                yield from ((label, None, tile) for label, tile in _tiles(name, lr, split=split))
-        if not usable:
-            raise UserError(
-                f"{root}: none of {len(paths)} images for {split} is usable; looked for undamaged {' '.join(IMAGE_SUFFIXES)} "
-                f"files of at least {smallest} pixels on the shorter side"
-            )
+        for _, name, lr in usable_images(paths, root=root, what=f"images for {split}", smallest=smallest):
+            yield from ((label, None, tile) for label, tile in _tiles(name, lr, split=split))
 
     return Source(
         key=fingerprint(
@@ -105,11 +96,5 @@ def _tiles(name: str, lr: np.ndarray, *, split: str) -> Iterator[tuple[str, np.n
         top, left = (max(0, side - _TILE) // 2 for side in (height, width))
         yield f"{name} middle", lr[top : top + _TILE, left : left + _TILE]
     else:
-        grid = [(rows, columns) for rows in _cuts(height) for columns in _cuts(width)]
-        yield from ((f"{name} tile {number}", lr[rows, columns]) for number, (rows, columns) in enumerate(grid))
-
-
-def _cuts(side: int) -> list[slice]:
-    count = -(-side // _TILE)
-    edges = [number * side // count for number in range(count + 1)]
-    return [slice(*edge) for edge in zip(edges[:-1], edges[1:], strict=True)]
+        grid = even_grid(lr, counts=(-(-height // _TILE), -(-width // _TILE)))
+        yield from ((f"{name} tile {number}", tile) for number, tile in enumerate(grid))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from data.degradation import Degradation
-from data.real_degradation import compress
+from data.real_degradation import compress, to_uint8
 from errors import UserError
 from evaluation.pairs import Pair, PairedFolders
 from settings.evaluation import CLEAN, JPEG, NOISE, Evaluate
@@ -45,7 +45,7 @@ class DegradedPairs:
             return compress(pair.lr, quality=self._strength)
         if self._kind == NOISE:
             noise = np.random.default_rng([_SEED, number]).normal(0.0, self._strength, pair.lr.shape)
-            return np.clip(np.floor(pair.lr + noise + 0.5), 0, 255).astype(np.uint8)
+            return to_uint8(pair.lr + noise)
         return self._degradation.lr(pair.hr, index=(number, 0))
 
 
