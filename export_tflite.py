@@ -16,16 +16,16 @@ from settings.files import ExportTflite
 
 def main(settings: ExportTflite) -> int:
     """Write the file that the settings ask for, or with --check only look at the network. Returns the exit status."""
-    from export.lint import check_by_name  # TensorFlow takes seconds to import: --help and a typo need not wait for it
-    from export.saved_model import export_saved_model
-    from export.write import export_student
-
     export = settings.export
     if (export.height is None) != (export.width is None):
         raise UserError("--height and --width fix the input together: give both or neither")
+    weights = None if export.check else find_weights(export.student or newest_student())
+    from export.lint import check_by_name  # TensorFlow takes seconds to import: neither --help nor a typo waits for it
+    from export.saved_model import export_saved_model
+    from export.write import export_student
+
     if export.check:
         return check_by_name(export.student)
-    weights = find_weights(export.student or newest_student())
     if export.saved_model:
         export_saved_model(weights, export.saved_model)
     else:

@@ -6,15 +6,8 @@ in the current folder, for --teacher, upscale.py --model, evaluate.py --models a
 """
 
 from cli import app
+from published.command import import_weights
 from settings.files import ImportWeights
 
-
-def main(settings: ImportWeights, words: list[str]) -> int:
-    """Read, recognise, write. words: the file. Returns the exit status."""
-    from published.command import import_weights  # brings Keras
-
-    return import_weights(settings, words)
-
-
 if __name__ == "__main__":
-    app.run(main, ImportWeights(), description=__doc__, operands=True)
+    app.run(import_weights, ImportWeights(), description=__doc__, operands=True)

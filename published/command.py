@@ -6,8 +6,7 @@ from pathlib import Path
 from absl import logging
 
 from errors import UserError
-from models import save_weights
-from published.parts import Found, build
+from published.parts import Found
 from published.recognise import recognise
 from runs import FOREIGN, SUFFIX
 from settings.files import ImportWeights
@@ -25,6 +24,9 @@ def import_weights(settings: ImportWeights, words: list[str]) -> int:
     print("\n".join(description(found)), flush=True)
     if output is None:
         return 0
+    from models import save_weights  # Keras takes seconds to import: neither --describe nor a mistake waits for it
+    from published.build import build
+
     model = build(found)
     facts = {"imported_from": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     if importing.licence:

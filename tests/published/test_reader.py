@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from errors import UserError
-from published import build, recognise
+from published import recognise
+from published.build import build
 from published.pickles import PickleError, View, read_pickle
 
 RAN = []

@@ -10,7 +10,8 @@ import models
 from errors import UserError
 from inference.engines import KerasEngine
 from inference.tiling import upscale_tiled
-from published import build, recognise
+from published import recognise
+from published.build import build
 
 # What the file says of its network: class, and the sizes that matter.
 KNOWN = {
