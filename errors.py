@@ -1,12 +1,20 @@
-"""The one exception every part of the program raises for a user's mistake.
+"""What every part of the program raises: for a user's mistake, and when it is told to stop.
 
-The commands print its message as a single line and exit with status 1; it never reaches the user as a traceback. The message names
+The commands print a mistake's message as a single line and exit with status 1; it never reaches the user as a traceback. The message names
 the file or the flag, the value it had, and what to do.
 """
 
 
 class UserError(Exception):
     """Something the user can put right: a missing file, a value out of range, a damaged picture."""
+
+
+class Stopped(KeyboardInterrupt):
+    """SIGTERM or SIGHUP, which end a command as Ctrl-C does: what is half done is undone. number: of the signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
 
 
 def reason(error: BaseException, most: int = 200) -> str:

@@ -18,7 +18,7 @@ from absl import logging as absl_logging
 from tqdm import tqdm
 
 from cli.flags import GROUP, define, read
-from errors import UserError
+from errors import Stopped, UserError
 from settings.fields import Command
 
 # TensorFlow's own chatter hides what the command says; whoever wants it sets the variable.
@@ -80,6 +80,8 @@ def _guarded(main):
         sys.exit(main() or 0)
     except UserError as error:
         _fail(str(error), status=1)
+    except Stopped as stopped:
+        _fail(f"{signal.Signals(stopped.number).name}: stopped", status=128 + stopped.number)
     except KeyboardInterrupt:
         _fail("stopped", status=130)
     except Exception:  # a fault of ours: what the libraries said may explain it
@@ -90,11 +92,11 @@ def _guarded(main):
 
 
 def _unwind_when_told_to_stop():
-    """SIGTERM, and SIGHUP where it is not ignored, end a command as Ctrl-C does: what is half done is undone. Status 143, 129."""
+    """SIGTERM, and SIGHUP where it is not ignored, raise `Stopped`. Status 143, 129."""
 
     def leave(number, _):
         signal.signal(number, signal.SIG_IGN)  # once: cleaning up is not to be cut short
-        _fail(f"{signal.Signals(number).name}: stopped", status=128 + number)
+        raise Stopped(number)
 
     for number in (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")):  # Windows has no SIGHUP
         if number and signal.getsignal(number) is signal.SIG_DFL:

@@ -1,40 +1,44 @@
 """Between settings and absl's flags: the only place that defines flags and reads them."""
 
-import math
 from dataclasses import Field, replace
 from typing import Any
 
 from absl import flags
 
-from settings.fields import About, Command, about, about_fields, kind_of
+from settings.fields import About, Command, about, about_fields, check_number, kind_in_list, kind_of
 
 GROUP = "group: "  # marks the flags that --help shows; the rest is the heading
 _UNUSED = "unused"
 _FLAGS = flags.FLAGS
 
 
-class _FiniteFloat(flags.FloatParser):
-    """A number that is neither nan nor infinite, and above a bound that it may not reach."""
-
-    def __init__(self, said: About) -> None:
-        super().__init__(said.low, said.high)
-        self._above = said.above
-
-    def convert(self, argument: str) -> float:
-        value = super().convert(argument)
-        if not math.isfinite(value):
-            raise ValueError("is no finite number")
-        if self._above is not None and value <= self._above:
-            raise ValueError(f"has to be above {self._above:g}")
-        return value
-
-
-class _NumberList(flags.ListParser):
-    """Numbers with commas, each within bounds, whole where the lower bound is; they stay words."""
+class _Bounded:
+    """A number within the bounds of its setting."""
 
     def __init__(self, said: About) -> None:
         super().__init__()
-        self._number = flags.IntegerParser(said.low, said.high) if isinstance(said.low, int) else _FiniteFloat(said)
+        self._said = said
+
+    def convert(self, argument: str) -> float:
+        value = super().convert(argument)
+        check_number(value, self._said)
+        return value
+
+
+class _Integer(_Bounded, flags.IntegerParser):
+    pass
+
+
+class _Float(_Bounded, flags.FloatParser):
+    pass
+
+
+class _NumberList(flags.ListParser):
+    """Numbers with commas, each within the bounds; they stay words."""
+
+    def __init__(self, said: About) -> None:
+        super().__init__()
+        self._number = _number(kind_in_list(said), said)
 
     def parse(self, argument: str | list[str]) -> list[str]:
         words = super().parse(argument)
@@ -76,12 +80,8 @@ def _value(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _parser(group: Any, item: Field) -> flags.ArgumentParser:
-    """Of a number or a text."""
-    kind, said = kind_of(group, item), about(item)
-    if kind is int:
-        return flags.IntegerParser(said.low, said.high)
-    return _FiniteFloat(said) if kind is float else flags.ArgumentParser()
+def _number(kind: type, said: About) -> flags.ArgumentParser:
+    return _Integer(said) if kind is int else _Float(said)
 
 
 def _define(group: Any, item: Field, values: flags.FlagValues, *, heading: str) -> None:
@@ -95,7 +95,8 @@ def _define(group: Any, item: Field, values: flags.FlagValues, *, heading: str) 
     elif said.choices:
         flags.DEFINE_enum(item.name, default, said.choices, said.help, **where)
     else:
+        parser = _number(kind, said) if kind in (int, float) else flags.ArgumentParser()
         serializer = flags.ArgumentSerializer()
-        flags.DEFINE(_parser(group, item), item.name, default, said.help, serializer=serializer, **where)
+        flags.DEFINE(parser, item.name, default, said.help, serializer=serializer, **where)
     if said.alias:
         flags.DEFINE_alias(said.alias, item.name, flag_values=values)

@@ -1,7 +1,6 @@
 """What upscale.py does: images, folders, videos and streams under one progress bar; a failure is a line, and the others go on."""
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -34,10 +33,6 @@ def upscale_all(settings: Upscaling, words: list[str], *, shipped: Path = weight
         raise UserError("-: raw frames from standard input go alone; call twice")
     if settings.output == "-" and words != ["-"]:
         raise UserError("--output=-: standard output is for raw frames from standard input; name a file or folder")
-    for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C: no half file is left, and a video keeps what is done
-        number = getattr(signal, name, None)
-        if number and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
     _check_words(words, settings.output)
     size = asked_size(settings)
     networks = Networks(settings, shipped=shipped)
@@ -191,7 +186,7 @@ class _Session:
             logging.error("%s", problem)
         if done.interrupted:
             logging.warning("%s: stopped; holds the frames up to there", target)
-            raise KeyboardInterrupt
+            raise done.interrupted
         return bool(done.problems)
 
     def stream(self) -> int:

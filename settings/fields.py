@@ -133,6 +133,23 @@ def kind_of(group: Any, item: Field) -> type:
     return typing.get_origin(hint) or hint
 
 
+def check_number(value: float, said: About) -> None:
+    """Raises ValueError for a number that is not finite or not within the bounds."""
+    if not math.isfinite(value):
+        raise ValueError("is no finite number")
+    if said.above is not None and value <= said.above:
+        raise ValueError(f"has to be above {said.above}")
+    if said.low is not None and value < said.low:
+        raise ValueError(f"has to be at least {said.low}")
+    if said.high is not None and value > said.high:
+        raise ValueError(f"has to be at most {said.high}")
+
+
+def kind_in_list(said: About) -> type:
+    """Of the items of a list: int or float where it has a lower bound of that type, or else str."""
+    return str if said.low is None else type(said.low)
+
+
 def from_text(group: Any, item: Field, text: str) -> Any:
     """The value that `as_text` wrote. Raises ValueError for one of another type, out of bounds or not among the choices."""
     kind, said = kind_of(group, item), about(item)
@@ -140,10 +157,13 @@ def from_text(group: Any, item: Field, text: str) -> Any:
         return {"true": True, "false": False}[text] if text in ("true", "false") else bool(int(text))
     if kind is tuple:
         words = text.split(",") if text else []
+        if said.low is not None:
+            for word in words:
+                check_number(kind_in_list(said)(word), said)
         return tuple(said.words(words) if said.words else words)
     value = kind(text)
     if said.choices and value not in said.choices:
         raise ValueError(f"is none of {', '.join(said.choices)}")
-    if kind in (int, float) and not (said.low or -math.inf) <= value <= (math.inf if said.high is None else said.high):
-        raise ValueError("is out of bounds")
+    if kind in (int, float):
+        check_number(value, said)
     return value

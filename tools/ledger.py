@@ -20,7 +20,7 @@ from typing import ClassVar
 from absl import logging
 
 from cli import app
-from errors import UserError
+from errors import Stopped, UserError
 from settings.fields import Command, setting
 from settings.training import VGG19_LAYERS
 
@@ -87,7 +87,7 @@ def main(settings: Ledger) -> int:
         with subprocess.Popen([sys.executable, *command], cwd=_ROOT, stderr=sys.stderr) as process:
             try:
                 status = process.wait()
-            except SystemExit:  # told to stop: so is the training, which saves what it has; Ctrl+C it hears itself
+            except Stopped:  # told to stop: so is the training, which saves what it has; Ctrl+C it hears itself
                 process.terminate()
                 raise
         if status:

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT during training: the first asks the loop to save and stop, a second one stops at once."""
+"""SIGTERM, SIGINT and SIGHUP during training: the first asks the loop to save and stop, a second one stops at once."""
 
 import os
 import signal
@@ -8,11 +8,12 @@ from typing import NoReturn
 
 from absl import logging
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# Windows has no SIGHUP.
+_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
 
 
 class Interruption:
-    """Catches the two signals while it is entered. `requested` is the signal that came, or None.
+    """Catches the signals while it is entered, but for those that are ignored (nohup ignores SIGHUP). `requested` is the one that came, or None.
 
     A thread of its own hears of them through Python's wake-up socket: Python's handlers would wait for a step that is under way, and take two
     signals that come meanwhile for one. Outside of the main thread, where Python allows no handlers, it catches nothing.
@@ -28,7 +29,8 @@ class Interruption:
             self._mouth.setblocking(False)
             self._wakeup_before = signal.set_wakeup_fd(self._mouth.fileno(), warn_on_full_buffer=False)
             threading.Thread(target=self._listen, daemon=True).start()
-            self._before = {number: signal.signal(number, lambda *_: None) for number in _SIGNALS}
+            heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+            self._before = {number: signal.signal(number, lambda *_: None) for number in heard}
         return self
 
     def __exit__(self, *_):
@@ -49,6 +51,6 @@ class Interruption:
                 self.requested = signal.Signals(numbers[0])
 
     def leave(self, saved: str) -> NoReturn:
-        """End the process with 128 + the signal's number (143, 130). saved: what now lies where, in words."""
+        """End the process with 128 + the signal's number (143, 130, 129). saved: what now lies where, in words."""
         logging.info("%s: %s; the same command goes on from there", self.requested.name, saved)
         raise SystemExit(128 + self.requested)

@@ -64,7 +64,7 @@ def run_phases(phases, *, folder, batches, validator, save_weights, options):
     batches: `f(start)` gives the run's batches (lr, hr) from number `start` on. validator: `metrics(model)` gives {name: number}, the first the one
     to rank by, higher is better; `pictures(model)` gives {name: (1, H, W, 3)}; `identity` says what it measures, in words: metrics compare only
     where it is the same. save_weights: `f(model, path, **facts)`.
-    Returns a list with a summary dict per phase. Raises UserError for what the user can put right, SystemExit (143, 130) after SIGTERM or SIGINT.
+    Returns a list with a summary dict per phase. Raises UserError for what the user can put right, SystemExit after a signal.
     """
     summaries, ends, before = [], {None: 0}, None  # ends: the number of the batch that a phase ends before
     with Interruption() as interruption:

@@ -45,14 +45,14 @@ _BEHIND = 4  # frames to encode that may wait
 
 
 class VideoResult(NamedTuple):
-    """frames: how many were written, in how many seconds; interrupted: whether Ctrl-C ended it early.
+    """frames: how many were written, in how many seconds; interrupted: what ended it early, Ctrl-C or a signal.
 
     problems: a line for each thing that went wrong: what of the source was damaged, why it ended before its time.
     """
 
     frames: int
     seconds: float
-    interrupted: bool = False
+    interrupted: KeyboardInterrupt | None = None
     problems: tuple[str, ...] = ()
 
 
@@ -144,7 +144,7 @@ class _Run:
                 if not self._done:
                     raise failure if isinstance(failure, (UserError, KeyboardInterrupt)) else self._named(failure)
                 failure = self._encoder.submit(self._target.close).exception() or failure
-        interrupted = isinstance(failure, KeyboardInterrupt)
+        interrupted = failure if isinstance(failure, KeyboardInterrupt) else None
         if failure is not None and not interrupted:
             self._done = frames_in(self._av, self._target.file)
             if not self._done:

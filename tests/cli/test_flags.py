@@ -45,9 +45,10 @@ def test_flags_reach_their_settings(parse):
         ("--label_smoothing=0.7", "0.5"),
         ("--seed=4294967296", "4294967295"),
         ("--perceptual_layer=block9_conv1", "block1_conv1"),
-        ("--steps=0", "positive"),
+        ("--steps=0", "at least 1"),
         ("--decay_steps=abc", "invalid literal"),
-        ("--decay_steps=5,0", "positive"),
+        ("--decay_steps=5,0", "at least 1"),
+        ("--degradation_seed=-1", "at least 0"),
         ("--tail=chroma", "rgb|luma"),
     ],
 )
@@ -72,6 +73,22 @@ def test_config_is_read_back_to_the_same_settings(parse):
         item.name: from_text(group, item, config[item.name]) for group, item in settings.items() if item.name in config
     }
     assert Distill().with_values(**values) == replace(settings, given=frozenset())
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("degradation_seed", "-1"),
+        ("clip_norm", "0"),
+        ("kd_weight", "nan"),
+        ("decay_steps", "5,0"),
+        ("seed", "4294967296"),
+    ],
+)
+def test_a_config_is_held_to_the_same_bounds(name, text):
+    (found,) = [(group, item) for group, item in Distill().items() if item.name == name]
+    with pytest.raises(ValueError, match="has to be|finite"):
+        from_text(*found, text)
 
 
 def test_every_setting_has_help_and_one_meaning():

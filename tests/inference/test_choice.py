@@ -3,7 +3,6 @@
 import io
 import json
 import shutil
-import signal
 
 import numpy as np
 import pytest
@@ -43,7 +42,6 @@ def photograph():
 def run(shipped, tmp_path, monkeypatch, caplog):
     """`f(*words, **settings)`: (exit status, lines about models); results beside the files of the current folder."""
     monkeypatch.chdir(tmp_path)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
 
     def run(*words, folder=shipped, **settings):
         caplog.clear()
@@ -51,9 +49,7 @@ def run(shipped, tmp_path, monkeypatch, caplog):
             status = upscale_all(Upscaling(**settings), list(words), shipped=folder)
         return status, [record.getMessage() for record in caplog.records if record.getMessage().startswith("model: ")]
 
-    yield run
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    return run
 
 
 def encoded(image, file_format, **options):

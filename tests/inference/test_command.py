@@ -112,8 +112,10 @@ def test_streams(exported, folder):
     assert b"Broken" not in process.stderr.read()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals_leave_no_half_file(exported, folder, number):
+@pytest.mark.parametrize(
+    ("number", "status", "said"), [(signal.SIGTERM, 143, b"SIGTERM: stopped"), (signal.SIGINT, 130, b"stopped")]
+)
+def test_signals_leave_no_half_file(exported, folder, number, status, said):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (1500, 1500, 3), np.uint8)).save(folder / "large.png")
     process = subprocess.Popen(
         command(exported, "large.png", "--tile=32", "-o", "out/b.png"), cwd=folder, stderr=subprocess.PIPE
@@ -123,5 +125,6 @@ def test_signals_leave_no_half_file(exported, folder, number):
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.02)
     process.send_signal(number)
-    assert process.wait(60) == 130
+    assert process.wait(60) == status
+    assert said in process.stderr.read()
     assert list((folder / "out").iterdir()) == []

@@ -103,15 +103,16 @@ def test_killed_three_times_it_ends_with_the_same_bits(kind, teacher, tmp_path):
 
 
 @pytest.mark.slow
-def test_sigterm_and_sigint_save_and_say_where(teacher, tmp_path):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_signals_save_and_say_where(teacher, tmp_path, number, status):
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets/cache").symlink_to(teacher / "datasets/cache")
     run = tmp_path / "run"
     command = ["train_student.py", *STUDENT, *SMALL, f"--run_dir={run}", "--steps=100000", "--checkpoint_every=100000"]
-    assert kill_in_the_midst(tmp_path, command, run, ["pixel"], delay=2.0, number=signal.SIGTERM) == 143
+    assert kill_in_the_midst(tmp_path, command, run, ["pixel"], delay=2.0, number=number) == status
     saved = max(run.glob("checkpoints/pixel/step-*"))
     assert int(saved.name[5:]) > 0
-    assert f"SIGTERM: saved {saved}; the same command goes on from there" in (tmp_path / "log.txt").read_text()
+    assert f"{number.name}: saved {saved}; the same command goes on from there" in (tmp_path / "log.txt").read_text()
     process = start(tmp_path, command)
     while f"goes on from step {int(saved.name[5:])} of" not in (tmp_path / "log.txt").read_text():
         assert process.poll() is None
