@@ -1,7 +1,7 @@
 """Teach a student from a teacher; --method chooses the transfer. The work is in `transfer/`."""
 
 from cli import app
-from settings.training import Distill
+from settings.transfer import Distill
 
 
 def main(settings: Distill) -> None:

@@ -12,7 +12,7 @@ import weights
 from errors import UserError
 from records import DamagedError, read_json, read_text
 from settings.fields import Command, from_text, names_where
-from settings.training import Pictures
+from settings.pictures import Pictures
 
 RUNS = Path("runs")
 CONFIG = "config.txt"

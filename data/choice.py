@@ -12,7 +12,7 @@ from data.store import PictureStore, open_store
 from data.unlabelled import unlabelled
 from errors import UserError
 from settings.fields import about, about_fields
-from settings.training import Pictures
+from settings.pictures import Pictures
 
 DATASETS = {
     **{"div2k": div2k, "folder": folder, "paired": paired, "celeb_a": celeb_a, "sample": sample},

@@ -19,7 +19,7 @@ from data.bicubic import crop_to_multiple, downscale
 from data.photo_degradation import degrade_as_phones_do
 from data.real_degradation import degrade_as_in_the_wild, to_uint8
 from errors import UserError
-from settings.training import DEGRADATIONS
+from settings.pictures import DEGRADATIONS
 
 _LR_SIGMA = (0.1, 2.0)  # of "blur_lr", in LR pixels; its kernel has a radius of 12
 _LR_RADIUS = 12

@@ -14,7 +14,7 @@ from data.degradation import Degradation
 from data.prepared import builder_files, prepared_builder, read_in_order
 from data.source import Source, crop_to_shared, fingerprint
 from errors import UserError
-from settings.training import DIV2K_TRACKS
+from settings.pictures import DIV2K_TRACKS
 
 _REMEDY = "train on your own pictures with --dataset=folder, or try the program out with --dataset=sample"
 

@@ -21,7 +21,7 @@ class DegradedPairs:
 
     def __init__(self, pairs: Iterable[Pair], word: str, *, scale: int):
         """word: jpeg:QUALITY (chroma 4:2:0) and noise:SIGMA (of 255, in each channel its own) work on the LR images that are there; a name of
-        `settings.training.DEGRADATIONS` makes them of the originals.
+        `settings.pictures.DEGRADATIONS` makes them of the originals.
         """
         self._pairs = pairs
         self._kind, _, number = word.partition(":")

@@ -23,7 +23,7 @@ from evaluation.results import DRAWS, FAILED, paired_interval
 from runs import CONFIG, find_weights, read_config, read_report
 from settings.evaluation import Evaluate
 from settings.fields import names_where
-from settings.training import TRAINING_GROUPS
+from settings.transfer import TRAINING_GROUPS
 
 ALONE = "alone"
 Scores = dict[tuple[str, str], np.ndarray]  # {(benchmark, measure): figures of seeds or images}

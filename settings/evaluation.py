@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from settings.fields import Command, setting
 from settings.files import MODEL_RANGE_HELP, MODEL_RANGES
-from settings.training import DEGRADATIONS, Pictures
+from settings.pictures import DEGRADATIONS, Pictures
 
 CHANNELS = ("y", "y8", "rgb")
 CLEAN, JPEG, NOISE = "clean", "jpeg", "noise"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from settings.fields import Command, setting
-from settings.training import Pictures
+from settings.pictures import Pictures
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 IMAGE_FORMATS = ("png", "jpg", "webp", "tif", "bmp", "gif")

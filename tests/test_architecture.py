@@ -15,7 +15,7 @@ from losses.perceptual import LAYERS
 from losses.pixel import PIXEL_LOSSES
 from models import DISCRIMINATORS, GENERATORS
 from models.compact import TAILS
-from settings import files, training
+from settings import files, losses, network, pictures, transfer
 from transfer.methods import METHODS
 
 ROOT = Path(__file__).parent.parent
@@ -187,12 +187,12 @@ def test_an_import_inside_a_function_brings_what_can_wait(path):
 
 
 def test_choices_of_the_flags_are_what_the_code_holds():
-    assert tuple(GENERATORS) == training.GENERATORS
-    assert tuple(DISCRIMINATORS) == training.DISCRIMINATORS
-    assert tuple(TAILS) == training.TAILS
-    assert tuple(DATASETS) == training.DATASETS
-    assert tuple(METHODS) == training.METHODS
-    assert tuple(PIXEL_LOSSES) == training.PIXEL_LOSSES
-    assert tuple(ADVERSARIAL_LOSSES) == training.ADVERSARIAL_LOSSES
-    assert tuple(LAYERS) == training.VGG19_LAYERS and len(LAYERS) == 16
+    assert tuple(GENERATORS) == network.GENERATORS
+    assert tuple(DISCRIMINATORS) == losses.DISCRIMINATORS
+    assert tuple(TAILS) == network.TAILS
+    assert tuple(DATASETS) == pictures.DATASETS
+    assert tuple(METHODS) == transfer.METHODS
+    assert tuple(PIXEL_LOSSES) == losses.PIXEL_LOSSES
+    assert tuple(ADVERSARIAL_LOSSES) == losses.ADVERSARIAL_LOSSES
+    assert tuple(LAYERS) == losses.VGG19_LAYERS and len(LAYERS) == 16
     assert tuple(QUANTIZATIONS) == files.QUANTIZATIONS

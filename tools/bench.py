@@ -13,7 +13,9 @@ from typing import Any, ClassVar
 
 from cli import app
 from settings.fields import Command, setting
-from settings.training import Distill, Losses, Pictures
+from settings.losses import Losses
+from settings.pictures import Pictures
+from settings.transfer import Distill
 
 
 @dataclass(frozen=True)

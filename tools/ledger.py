@@ -22,7 +22,7 @@ from absl import logging
 from cli import app
 from errors import Stopped, UserError
 from settings.fields import Command, setting
-from settings.training import VGG19_LAYERS
+from settings.losses import VGG19_LAYERS
 
 _ROOT = Path(__file__).parent.parent
 _SEEDS = (0, 1, 2)

@@ -16,7 +16,8 @@ from cli import app
 from errors import UserError
 from runs import CONFIG, REPORT, SUFFIX, find_weights, read_config, read_history, read_report
 from settings.fields import Command, names_where, setting
-from settings.training import TRAINING_GROUPS, Pictures
+from settings.pictures import Pictures
+from settings.transfer import TRAINING_GROUPS
 
 LICENCE = "MIT; the training pictures keep theirs, see weights/README.md"
 _MAX_BYTES = 3_000_000

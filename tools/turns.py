@@ -27,7 +27,7 @@ from evaluation.validation import Validator
 from losses.pixel import mae_loss
 from models import build_generator, clone, save_weights
 from settings.fields import about_fields, as_text
-from settings.training import Distill
+from settings.transfer import Distill
 from training.job import Job, new_generator
 from training.loop import LoopOptions, Phase, run_phases
 from training.run_folder import RunFolder

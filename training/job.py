@@ -18,7 +18,8 @@ from models import build_discriminator, build_generator, load_into, load_model, 
 from models.compact import Compact
 from models.growth import grow_into
 from runs import find_weights
-from settings.training import Losses, TrainingCommand
+from settings.losses import Losses
+from settings.training import TrainingCommand
 from training.adversary import Adversary
 from training.loop import Phase
 from training.optimizers import Adam, make_optimizer, make_schedule

@@ -63,17 +63,17 @@ def pixel(weight: float, loss: ImageLoss) -> Term:
 
 
 def content(weight: float, loss: ImageLoss) -> Term:
-    """C: distance to the original in content; loss: `losses.perceptual.PerceptualLoss`, or one of pixels."""
+    """C = mean (φ(HR) - φ(SR))², φ features of VGG19; loss: `losses.perceptual.PerceptualLoss`, or one of pixels."""
     return Term("content", weight, lambda seen: loss(seen.hr, seen.sr))
 
 
 def imitation(weight: float) -> Term:
-    """K: squared difference to the teacher's image, in 8-bit levels (`losses.pixel.imitation_loss`)."""
+    """K = mean (255·(T - SR))², T the teacher's image (`losses.pixel.imitation_loss`)."""
     return Term("imitation", weight, lambda seen: imitation_loss(seen.sr_teacher, seen.sr), teacher=True)
 
 
 def affinity(weight: float) -> Term:
-    """F: relating the parts of an image as the teacher's features do (`losses.affinity`)."""
+    """F = mean |A(T) - A(S)|, A the cosines between a network's features at all pairs of places (`losses.affinity`)."""
 
     def loss(seen: Seen) -> tf.Tensor:
         return feature_affinity_loss(seen.features_teacher, seen.features)
@@ -87,7 +87,7 @@ def total_variation(weight: float) -> Term:
 
 
 def adversarial(weight: float, adversary: Adversary) -> Term:
-    """A: pass for an original before a discriminator."""
+    """A = -log D(SR), or as --adversarial_loss says (`losses.adversarial`); D learns to tell originals from SR."""
     return Term(
         "adversarial",
         weight,
@@ -98,7 +98,7 @@ def adversarial(weight: float, adversary: Adversary) -> Term:
 
 
 def adversarial_to_teacher(weight: float, adversary: Adversary, *, second: bool = False) -> Term:
-    """Pass for the teacher's work before a discriminator. second: beside one that knows the originals (A2)."""
+    """-log D(SR), where D learns to tell the teacher's images from SR. second: D is the second discriminator (A2)."""
     return Term(
         "adversarial_teacher" if second else "adversarial",
         weight,

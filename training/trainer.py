@@ -18,7 +18,8 @@ from models import save_weights
 from models.interpolation import interpolate
 from runs import commit
 from settings.fields import as_config, as_text, names_where
-from settings.training import Pictures, TrainingCommand
+from settings.pictures import Pictures
+from settings.training import TrainingCommand
 from training.distribution import (
     check_batch_size,
     is_chief,

@@ -16,7 +16,8 @@ from collections.abc import Callable
 import data
 from data import Mixture, PictureStore
 from errors import UserError
-from settings.training import Distill, Pictures
+from settings.pictures import Pictures
+from settings.transfer import Distill
 from training.loop import Phase
 from training.step import pixel
 from transfer.command import run

@@ -1,4 +1,4 @@
-"""Adversarial: the student has to pass for the teacher before the teacher's own critic.
+"""Adversarial: the student learns to deceive the discriminator that the teacher was trained against.
 
 The student's loss is 0.05 · VGG(HR, S) + 1e-4 · RaGAN(T as real, S as fake) + (1 - 1e-4) · MSE(T, S), MSE in 8-bit levels squared. The
 critic is the discriminator that the teacher was trained against (discriminator.weights.h5 in the teacher's run), and goes on training, on T

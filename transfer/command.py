@@ -11,7 +11,7 @@ from data.teacher_pictures import export_lr
 from errors import UserError
 from models import clone
 from runs import find_weights
-from settings.training import Distill
+from settings.transfer import Distill
 from training.job import new_generator
 from training.trainer import open_run, train
 from transfer import qat

@@ -1,7 +1,8 @@
 """G2G+AL: G2G, then adversarial learning (AL) of the student. The study's best method.
 
-C + 1e-3 K in the transfer; C + 1e-3 K + 1e-3 A after it, A before a new discriminator that tells originals from the student's images. With
-`--al=after` (the paper) the adversarial phase follows the transfer; with `--al=jointly` (its code) one phase has all three terms.
+C + 1e-3 K in the transfer; C + 1e-3 K + 1e-3 A after it. A is the adversarial loss: a new discriminator learns to tell originals from
+the student's images. With `--al=after` (the paper) the adversarial phase follows the transfer; with `--al=jointly` (its code)
+one phase has all three terms.
 The teacher is that of `transfer.g2g`: in the code (G2G+AL.py) `Train_only_gen` tunes the pixel-trained generator for 2,500 updates
 on content alone, and `Train_and_Distill_only_gen` then has the three terms at once.
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from data import Mixture, PictureStore
 from runs import find_discriminator
-from settings.training import Distill, Pictures
+from settings.pictures import Pictures
+from settings.transfer import Distill
 from training.job import Job
 from training.loop import Phase
 from training.step import Term, adversarial, adversarial_to_teacher, affinity, content, imitation
@@ -47,15 +48,15 @@ class TransferJob(Job):
         return affinity(self.settings.transfer.affinity_weight)
 
     def adversarial(self, *, steps: int) -> Term:
-        """A, before a new discriminator that knows originals."""
+        """A: a new discriminator learns to tell originals from the student's images."""
         return adversarial(self.settings.losses.adversarial_weight, self.new_adversary(steps))
 
     def second_adversarial(self, *, steps: int) -> Term:
-        """A2, before a second new discriminator, that knows the teacher's images."""
+        """A2: a second new discriminator learns to tell the teacher's images from the student's."""
         return adversarial_to_teacher(self.settings.losses.adversarial_weight, self.new_adversary(steps), second=True)
 
     def before_teachers_critic(self, *, steps: int) -> Term:
-        """A before the discriminator that the teacher was trained against, which now knows the teacher's images."""
+        """A with the discriminator that the teacher was trained against; it now takes the teacher's images for real."""
         critic = self.load_adversary(find_discriminator(self.settings.transfer.teacher), steps)
         return adversarial_to_teacher(self.settings.losses.adversarial_weight, critic)
 

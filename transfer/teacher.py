@@ -13,7 +13,7 @@ from errors import UserError
 from inference import Upscaler
 from models import load_generator
 from runs import find_teacher
-from settings.training import Distill
+from settings.transfer import Distill
 
 
 class Teacher:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from settings.training import Distill
+from settings.transfer import Distill
 from transfer.methods import METHODS
 
 ROOT = Path(__file__).parent.parent.parent

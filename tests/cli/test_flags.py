@@ -7,7 +7,9 @@ from absl import flags
 
 from cli.flags import define, read
 from settings.fields import about_fields, as_config, from_text, names_where
-from settings.training import TRAINING_GROUPS, Distill, Pictures, TrainStudent, TrainTeacher
+from settings.pictures import Pictures
+from settings.training import TrainStudent, TrainTeacher
+from settings.transfer import TRAINING_GROUPS, Distill
 
 
 @pytest.fixture

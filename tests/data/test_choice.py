@@ -6,7 +6,8 @@ from PIL import Image
 import data
 from errors import UserError
 from runs import with_pictures_of
-from settings.training import Pictures, TrainStudent
+from settings.pictures import Pictures
+from settings.training import TrainStudent
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from data.choice import open_source
 from data.div2k import div2k
 from data.store import open_store
 from errors import UserError
-from settings.training import DIV2K_TRACKS, Pictures
+from settings.pictures import DIV2K_TRACKS, Pictures
 
 
 def png(pixels):

@@ -10,7 +10,7 @@ from PIL import Image
 import data
 from data.teacher_pictures import open_teacher_pictures
 from errors import UserError
-from settings.training import Pictures
+from settings.pictures import Pictures
 
 
 def noise(height, width, seed=0):

@@ -19,7 +19,7 @@ from evaluation.gates import asked_gates
 from evaluation.metrics import psnr, rgb_to_y
 from evaluation.pairs import FolderPairs, PairedFolders
 from settings.evaluation import Evaluate
-from settings.training import DEGRADATIONS
+from settings.pictures import DEGRADATIONS
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 from evaluation.ledger import Run, differences, gains, table
 from evaluation.results import paired_interval
 from settings.fields import names_where
-from settings.training import TRAINING_GROUPS
+from settings.transfer import TRAINING_GROUPS
 
 
 def run(method, seed=0, **equal):

@@ -5,7 +5,8 @@ import pytest
 
 import models
 from errors import UserError
-from settings.training import Losses, TrainStudent
+from settings.losses import Losses
+from settings.training import TrainStudent
 from training.job import Job, content_loss, new_generator, phases_without_teacher
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import models
-from settings.training import METHODS
+from settings.transfer import METHODS
 
 ROOT = Path(__file__).parent.parent.parent
 SMALL = [

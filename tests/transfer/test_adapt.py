@@ -16,7 +16,7 @@ import models
 from data import Mixture
 from errors import UserError
 from runs import read_config
-from settings.training import Distill
+from settings.transfer import Distill
 from transfer.adapt import METHOD, images
 from transfer.command import distill
 from transfer.teacher import Teacher

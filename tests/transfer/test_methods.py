@@ -1,5 +1,6 @@
 """The transfer methods: what their losses are, and that the teacher never changes."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import models
 from errors import UserError
 from losses.adversarial import ADVERSARIAL_LOSSES
 from losses.pixel import imitation_loss
-from settings.training import Distill
+from settings.transfer import Distill
 from transfer.job import TransferJob
 from transfer.methods import METHODS
 
@@ -237,3 +238,14 @@ def test_feature_affinity_reaches_the_students_trunk(job):
     assert losses[-1] < losses[0]
     assert not np.array_equal(trunk, job.model.trunk[0].kernel)
     np.testing.assert_array_equal(tail, job.model.tail.kernel)
+
+
+def test_help_states_the_published_weights():
+    rows = re.findall(r"^    (\w+) +\S.*?  +(\S+, .*|none)$", Distill.__doc__, re.M)
+    assert [name for name, _ in rows] == list(METHODS)
+    for name, text in rows:
+        published = {key: value for key, value in METHODS[name].published.items() if key.endswith("_weight")}
+        stated = [] if text == "none" else text.split(", ")
+        keys = ["content", "kd", *(word.split()[0] for word in stated[2:])]
+        found = {f"{key}_weight": word.split()[-1] for key, word in zip(keys, stated, strict=False) if word != "-"}
+        assert {key: f"{value:.4g}" for key, value in published.items()} == found, name
