@@ -202,6 +202,7 @@ def test_one_black_image_is_left_out_and_named(place):
     assert "because one is exact there: Two: night" in done.stdout
 
 
+@pytest.mark.slow
 def test_tiles(place):
     """Of 96x128 pixels six tiles of 40; what another upscaler made of the whole is cut at the same places."""
     words = ["--models=bicubic,other=others,student=file.weights.h5", "--benchmarks=Two:pictures/Two,One:pictures/One"]

@@ -21,6 +21,7 @@ def test_the_table_marks_the_choice():
     assert lines[2].split() == ["3×16", "14,368", "8.0", "<-", "chosen"] and "chosen" not in lines[1] + lines[3]
 
 
+@pytest.mark.slow
 def test_measuring_orders_by_size_and_larger_takes_longer():
     rows = measure_candidates(height=60, width=80, candidates=((8, 48), (1, 4)), repetitions=3)
     assert [(row.depth, row.width) for row in rows] == [(1, 4), (8, 48)]

@@ -50,6 +50,7 @@ def test_mistakes_are_one_line(folder, script, words, said):
     assert sorted(os.listdir(folder)) == before
 
 
+@pytest.mark.slow
 def test_a_licence_that_nobody_stated_is_unknown(folder):
     done = run(folder, "export_tflite.py", "--student=a.weights.h5", "--output=b.tflite")
     assert done.returncode == 0, done.stderr

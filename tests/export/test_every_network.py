@@ -74,7 +74,9 @@ def test_the_small_ones_are_of_every_architecture():
     assert {GENERATORS[name][0] for name in SMALL} == {cls for cls, _ in GENERATORS.values()}
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "rrdb" else n for n in SMALL])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in ("rrdb", "srresnet", "fast_srgan") else n for n in SMALL]
+)
 def test_every_architecture_exports_in_floats_and_integers(name):
     check_forms(build_generator(name, **SMALL[name]), ("none", "int8"))
 

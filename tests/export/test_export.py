@@ -164,6 +164,7 @@ def test_limits_by_hand():
     assert Limits.of("none").broken_by({"max_difference": float("nan"), "psnr_drop_db": 0.0})
 
 
+@pytest.mark.slow
 def test_saved_model_needs_none_of_our_code(student, tmp_path):
     write_saved_model(student, tmp_path / "saved")
     lr = np.random.default_rng(2).random((2, 9, 14, 3), np.float32)

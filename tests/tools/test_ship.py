@@ -40,6 +40,7 @@ def run(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_files_of_a_shipped_network(run, tmp_path):
     (run / "config.txt").write_text(f"--dataset=sample\n--cache_dir={tmp_path}/cache\n--steps=2000\n")
     (tmp_path / "out").mkdir()

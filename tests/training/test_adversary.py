@@ -24,7 +24,7 @@ def pictures(seed=0):
     }
 
 
-@pytest.mark.parametrize("graph", [False, True])
+@pytest.mark.parametrize("graph", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_one_update_to_three_of_the_generator(graph):
     adversary = new_adversary(generator_updates=3)
     update = tf.function(adversary.update) if graph else adversary.update
@@ -80,7 +80,10 @@ def test_a_fixed_label_of_originals():
         new_adversary(loss="relativistic", real_label=0.99)
 
 
-@pytest.mark.parametrize(("name", "loss"), [*(("patch", loss) for loss in ADVERSARIAL_LOSSES), ("unet", "bce")])
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [("unet", "bce"), *(pytest.param("patch", loss, marks=pytest.mark.slow) for loss in ADVERSARIAL_LOSSES)],
+)
 def test_maps_of_logits_learn_to_tell_apart(name, loss):
     adversary = new_adversary(discriminator=models.build_discriminator(name, size=32, filters=8), loss=loss)
     images = {"real": pictures()["real"], "fake": tf.fill((2, 32, 32, 3), 0.5)}

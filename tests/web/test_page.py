@@ -33,6 +33,7 @@ def expected(students_folder):
     return {path.stem: Upscaler(path).upscale(lr) for path in sorted(students_folder.glob("*.tflite"))}
 
 
+@pytest.mark.slow
 def test_every_student_gives_the_upscalers_picture(visit, expected):
     seen = visit("upscale")
     assert {result["name"] for result in seen["results"]} == set(expected)
