@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from errors import UserError
 from evaluation.report import latency_line, protocol_line
+from evaluation.report_files import writing
 from evaluation.results import BenchmarkScore, Evaluation
 
 _INK, _FAINT, _FRONT, _POINT = "#18181b", "#71717a", "#e11d48", "#2563eb"
@@ -86,14 +86,10 @@ def save_figure(figure: Figure, stem: str | Path) -> list[Path]:
     """Write STEM.png and STEM.svg; returns the paths. Raises UserError when a file cannot be written."""
     paths = [Path(f"{stem}.{suffix}") for suffix in ("png", "svg")]
     for path in paths:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Neither a date nor the version in the file: the same figures give the same bytes.
-            metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-            with rc_context({"svg.fonttype": "none", "svg.hashsalt": path.name}):  # letters stay letters
-                figure.savefig(path, dpi=150, metadata=metadata)
-        except OSError as error:
-            raise UserError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+        # Neither a date nor the version in the file: the same figures give the same bytes.
+        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+        with writing(path), rc_context({"svg.fonttype": "none", "svg.hashsalt": path.name}):  # letters stay letters
+            figure.savefig(path, dpi=150, metadata=metadata)
     return paths
 
 

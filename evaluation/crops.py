@@ -18,6 +18,7 @@ from errors import UserError
 from evaluation.candidates import Candidate
 from evaluation.metrics import psnr, rgb_to_y
 from evaluation.pairs import Pair
+from evaluation.report_files import writing
 
 _INPUT = "LR"  # the first column
 _PAPER, _INK, _FAINT, _MARK, _FRAME = (255, 255, 255), (24, 24, 27), (113, 113, 122), (225, 29, 72), (228, 228, 231)
@@ -132,12 +133,8 @@ def write_sheet(path: str | Path, crops: list[Crop], *, crop_size: int = 64, zoo
     if not crops:
         raise UserError("a comparison needs at least one picture")
     sheet = draw_sheet(crops, tile=crop_size * zoom, zoom=zoom)
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(Path(path)):
         sheet.save(path, format="PNG", optimize=True)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
 
 
 def different_regions(pictures: list[np.ndarray], *, size: int, border: int, most: int) -> list[tuple[int, int, float]]:

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,16 @@ class Latency:
     threads: int | None = None
 
 
-def measure(engines, *, height=180, width=320, repetitions=20, warmup=3, threads=None, failures=None):
+def measure(
+    engines: dict[str, Any],
+    *,
+    height: int = 180,
+    width: int = 320,
+    repetitions: int = 20,
+    warmup: int = 3,
+    threads: int | None = None,
+    failures: dict[str, str] | None = None,
+) -> dict[str, Latency]:
     """Time engines in turn, A B C A B C ...: a slow spell of the machine does not fall on one of them alone.
 
     engines: dict name -> engine (see inference.engines). Each upscales the same noise of `height` x `width`; an

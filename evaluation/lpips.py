@@ -5,6 +5,7 @@ arXiv:1801.03924, version 0.1 with SqueezeNet 1.1 as its backbone. The weights (
 reads them from an .npz of the original's parameters, named as there with "__" for ".", convolutions as (out, in, height, width).
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -43,7 +44,7 @@ class _Fire(NamedTuple):
 class LPIPS:
     """The measure, with the weights of one file. Call it as `lpips(hr, sr)`."""
 
-    def __init__(self, path, *, strip_pixels=_STRIP_PIXELS):
+    def __init__(self, path: str | Path, *, strip_pixels: int = _STRIP_PIXELS) -> None:
         """path: the .npz file. strip_pixels: about how many pixels are looked at at once; it bounds memory and does not change the result.
 
         Raises UserError when the file is missing, damaged or lacks a parameter.
@@ -71,7 +72,7 @@ class LPIPS:
             ) from error
         self._difference_maps = tf.function(self._maps, input_signature=[tf.TensorSpec((2, None, None, 3), tf.float32)])
 
-    def __call__(self, hr, sr):
+    def __call__(self, hr: np.ndarray, sr: np.ndarray) -> float:
         """LPIPS of two pictures (H, W, 3), uint8, or float in [0, 1]; a float.
 
         Raises UserError when the sizes differ or a side is shorter than SMALLEST.

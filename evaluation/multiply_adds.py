@@ -5,8 +5,13 @@ dense layer behind a global pooling) is thereby overestimated.
 """
 
 import math
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import keras
 
 OUTPUT = (720, 1280)  # height and width of the output that figures refer to
 _SIZE = (36, 64)  # LR height and width they are counted at: any stride up to 4 divides them
@@ -20,7 +25,7 @@ _KERNEL_INPUT = {  # TensorFlow's operations: which input is the kernel
 }
 
 
-def of_keras(model, scale):
+def of_keras(model: "keras.Model", scale: int) -> float | None:
     """Multiply-adds of a Keras generator for an output of OUTPUT; None where its graph hides its operations in functions."""
     import tensorflow as tf
 
@@ -35,7 +40,7 @@ def of_keras(model, scale):
     return _for_output(total, _SIZE, scale)
 
 
-def of_tflite(content, scale):
+def of_tflite(content: bytes, scale: int) -> float | None:
     """Multiply-adds of a .tflite file (its bytes) for an output of OUTPUT, or None where the plain kernels cannot run it."""
     from ai_edge_litert import schema_py_generated as schema
 
@@ -87,7 +92,7 @@ def _shapes_in(content):
     return shapes, size
 
 
-def of_saved_model(folder, scale):
+def of_saved_model(folder: str | Path, scale: int) -> float | None:
     """Multiply-adds of a SavedModel, counted on its conversion to TFLite; None where it cannot be converted."""
     import tensorflow as tf
 

@@ -9,12 +9,12 @@ import platform
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from errors import UserError
+from errors import UserError, reason
 from evaluation.report import Table, aligned_lines, latency_line, markdown_lines, markdown_table, protocol_line
 from evaluation.results import Evaluation
 from runs import commit
@@ -100,22 +100,28 @@ def check_writable(folder: str | Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UserError(f"--output={folder}: cannot be written: {reason}; choose another folder") from error
+        raise UserError(f"--output={folder}: cannot be written: {reason(error)}; choose another folder") from error
     finally:
         for path in missing:
             with suppress(OSError):
                 path.rmdir()
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Around what writes `path`, whose folder is made. Raises UserError where that is not possible."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {reason(error)}") from error
+
+
 def write_text(path: str | Path, text: str) -> Path:
     """Write a text file, making its folder; returns the path. Raises UserError when it cannot be written."""
     path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path):
         path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
     return path
 
 

@@ -16,9 +16,10 @@ from keras import layers, ops
 
 from errors import UserError
 from losses.pretrained import read_arrays
+from settings.losses import VGG19_LAYERS
 
+# Blocks of VGG19: convolutions, filters.
 BLOCKS = {"block1": (2, 64), "block2": (2, 128), "block3": (4, 256), "block4": (4, 512), "block5": (4, 512)}
-LAYERS = [f"{block}_conv{i + 1}" for block, (count, _) in BLOCKS.items() for i in range(count)]
 
 # ImageNet means in the order blue, green, red, for pixels in [0, 255]: what Keras' VGG19 was trained with.
 _MEANS_BGR = (103.939, 116.779, 123.68)
@@ -51,13 +52,15 @@ class PerceptualLoss:
         shifted: bool = False,
         vgg_weights: str | None = None,
     ) -> None:
-        if layer not in LAYERS:
-            raise UserError(f"--perceptual_layer={layer}: VGG19 has no such layer; choose one of {', '.join(LAYERS)}")
+        if layer not in VGG19_LAYERS:
+            raise UserError(
+                f"--perceptual_layer={layer}: VGG19 has no such layer; choose one of {', '.join(VGG19_LAYERS)}"
+            )
         self.features = _feature_network(layer, before_activation)
         arrays = _read_weights(vgg_weights)
-        for name in LAYERS[: LAYERS.index(layer) + 1]:
+        for name in VGG19_LAYERS[: VGG19_LAYERS.index(layer) + 1]:
             if name not in arrays:
-                held = ", ".join(known for known in LAYERS if known in arrays) or "no VGG19 layer"
+                held = ", ".join(known for known in VGG19_LAYERS if known in arrays) or "no VGG19 layer"
                 raise UserError(
                     f"--perceptual_layer={layer}: {vgg_weights} lacks {name}; it holds {held}. "
                     f"Name one of those, or a fuller --vgg_weights file"
@@ -150,4 +153,4 @@ def _without_address(error):
 
 
 def _arrays_of(network):
-    return {layer.name: layer.get_weights() for layer in network.layers if layer.name in LAYERS}
+    return {layer.name: layer.get_weights() for layer in network.layers if layer.name in VGG19_LAYERS}

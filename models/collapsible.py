@@ -5,11 +5,14 @@ identity branch and for collapsing the kernels, not the feature maps, at every t
 Convolution Block" (ECBSR), ACM MM 2021, for the 1×1→3×3 branch beside a plain one.
 """
 
+from typing import Any
+
 import numpy as np
+from keras import KerasTensor as Tensor
 from keras import constraints, initializers, layers, ops
 
 
-def identity_kernel(filters):
+def identity_kernel(filters: int) -> np.ndarray:
     """The (3, 3, filters, filters) kernel that gives back its input, as a NumPy array."""
     kernel = np.zeros((3, 3, filters, filters))
     kernel[1, 1] = np.eye(filters)
@@ -22,14 +25,14 @@ class IdentityInitializer(initializers.Initializer):
     Source: Zagoruyko and Komodakis, "DiracNets: Training Very Deep Neural Networks Without Skip-Connections", arXiv:1706.00388, for the start.
     """
 
-    def __init__(self, initializer):
+    def __init__(self, initializer: initializers.Initializer) -> None:
         self.initializer = initializers.get(initializer)
 
     def __call__(self, shape, dtype=None):
         kernel = self.initializer(shape, dtype=dtype)
         return kernel + ops.convert_to_tensor(identity_kernel(shape[-1]), dtype=kernel.dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"initializer": initializers.serialize(self.initializer)}
 
 
@@ -43,22 +46,22 @@ class CollapsibleConv(layers.Layer):
 
     def __init__(
         self,
-        filters,
+        filters: int,
         *,
-        expansion=2,
-        identity=True,
-        activation=None,
-        kernel_initializer="glorot_uniform",
-        bias_constraint=None,
-        **kwargs,
-    ):
+        expansion: int = 2,
+        identity: bool = True,
+        activation: str | None = None,
+        kernel_initializer: initializers.Initializer | str = "glorot_uniform",
+        bias_constraint: constraints.Constraint | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters, self.expansion, self.identity = filters, expansion, identity
         self.activation = activation
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_constraint = constraints.get(bias_constraint)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         channels, wide = input_shape[-1], self.expansion * input_shape[-1]
         self.kernel = self.add_weight(
             shape=(3, 3, channels, self.filters), initializer=self.kernel_initializer, name="kernel"
@@ -71,13 +74,13 @@ class CollapsibleConv(layers.Layer):
         )
         self.has_identity = self.identity and channels == self.filters
 
-    def collapsed_kernel(self):
+    def collapsed_kernel(self) -> Tensor:
         """The (3, 3, c, filters) kernel that does what all branches do together."""
         kernel = self.kernel + ops.einsum("ce,hwef->hwcf", self.squeeze, self.wide_kernel)
         if self.has_identity:
             kernel = kernel + ops.convert_to_tensor(identity_kernel(self.filters), dtype=kernel.dtype)
         return kernel
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         y = ops.conv(x, self.collapsed_kernel(), padding="same") + self.bias
         return ops.relu(y) if self.activation == "relu" else y

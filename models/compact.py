@@ -5,7 +5,10 @@ output resolution. Sources: Du et al., "Anchor-based Plain Net for Mobile Image 
 Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient Super Resolution" (SESR), arXiv:2103.09404, for the form.
 """
 
+from typing import Any
+
 import keras
+from keras import KerasTensor as Tensor
 from keras import layers, ops
 
 from errors import UserError
@@ -23,7 +26,7 @@ from models.upsampling import (
 TAILS = ("rgb", "luma")
 
 
-def check_form(*, depth, tail, residual):
+def check_form(*, depth: int, tail: str, residual: int) -> None:
     """Raises UserError for a tail that there is not, and for more residual blocks than the depth has room for."""
     if tail not in TAILS:
         raise UserError(f"tail {tail!r}: choose one of {', '.join(TAILS)}")
@@ -50,7 +53,17 @@ class Compact(keras.Model):
             Chroma has little detail of its own; the third of the tail that is left costs a third.
     """
 
-    def __init__(self, *, depth=8, width=32, scale=4, expansion=0, tail="rgb", residual=0, **kwargs):
+    def __init__(
+        self,
+        *,
+        depth: int = 8,
+        width: int = 32,
+        scale: int = 4,
+        expansion: int = 0,
+        tail: str = "rgb",
+        residual: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         check_form(depth=depth, tail=tail, residual=residual)
         self.depth, self.width, self.scale, self.expansion, self.tail_form = depth, width, scale, expansion, tail
@@ -91,11 +104,11 @@ class Compact(keras.Model):
         return layers.Conv2D(filters, 3, padding="same", **options)
 
     @property
-    def receptive_field(self):
+    def receptive_field(self) -> int:
         """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
         return self.depth + 2
 
-    def features(self, lr, training=False):
+    def features(self, lr: Tensor, training: bool = False) -> Tensor:
         """What the hidden convolutions make of the picture: (B, h, w, width)."""
         x = self.head(lr)
         plain = self.depth - 2 * self.residual
@@ -105,7 +118,7 @@ class Compact(keras.Model):
             x = ops.relu(x + second(first(x)))
         return x
 
-    def enlarge(self, features, lr):
+    def enlarge(self, features: Tensor, lr: Tensor) -> Tensor:
         """From the features, and the picture itself, to the larger picture: (B, scale·h, scale·w, 3)."""
         residual = self.tail(features)
         if self.tail_form == "rgb":
@@ -113,10 +126,10 @@ class Compact(keras.Model):
         residual = ops.cast(every_colour(residual), self.variable_dtype)
         return to_space(self.interpolation(lr) + residual, self.scale)
 
-    def call(self, lr, training=False):
+    def call(self, lr: Tensor, training: bool = False) -> Tensor:
         return self.enlarge(self.features(lr, training=training), lr)
 
-    def fuse(self):
+    def fuse(self) -> "Compact":
         """The same function as plain convolutions: a new network whose kernels are the collapsed branches of this one."""
         plain = type(self)(**{**self.get_config(), "expansion": 0}, dtype=self.dtype_policy)
         plain(keras.Input((None, None, 3)), training=False)
@@ -127,7 +140,7 @@ class Compact(keras.Model):
                 theirs.set_weights(ours.get_weights())
         return plain
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "depth": self.depth,
             "width": self.width,

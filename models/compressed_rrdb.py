@@ -54,7 +54,7 @@ class DepthwiseDenseBlock(layers.Layer):
 class DepthwiseRRDB(layers.Layer):
     """`blocks` depthwise dense blocks, scaled, added to the input."""
 
-    def __init__(self, *, blocks, **kwargs: Any) -> None:
+    def __init__(self, *, blocks: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.blocks = [DepthwiseDenseBlock(name=f"dense_{i + 1}") for i in range(blocks)]
 

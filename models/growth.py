@@ -5,6 +5,7 @@ it is trained; nor does relu(x + 0). Source: Chen et al., "Net2Net: Accelerating
 arXiv:1511.05641, section 2.3 (Net2DeeperNet).
 """
 
+import keras
 import numpy as np
 
 from errors import UserError
@@ -15,7 +16,7 @@ from models.upsampling import BilinearSubPixels
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
-def grow_into(model, smaller):
+def grow_into(model: keras.Model, smaller: keras.Model) -> None:
     """Fill `model`, a plain `Compact`, with what `smaller`, a trained one, computes.
 
     New plain convolutions stand behind the plain ones of `smaller`, new residual blocks behind all, their second

@@ -5,21 +5,25 @@ backward pass, and become the integer scales of the exported file. Source: Jacob
 Networks for Efficient Integer-Arithmetic-Only Inference", arXiv:1712.05877, section 3.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from models.compact import check_form
+from models.compact import Compact, check_form
 from models.upsampling import repeat_channels, to_every_colour, to_space
 
 
-def quantise_kernel(kernel):
+def quantise_kernel(kernel: tf.Tensor) -> tf.Tensor:
     """8 bits per output channel, symmetric about 0, as integer convolutions want it: (h, w, in, out) to the same."""
     bound = tf.maximum(tf.reduce_max(tf.abs(kernel), axis=(0, 1, 2)), 1e-6)
     return tf.quantization.fake_quant_with_min_max_vars_per_channel(kernel, -bound, bound, narrow_range=True)
 
 
-def quantise_interpolation(kernel):
+def quantise_interpolation(kernel: tf.Tensor) -> tf.Tensor:
     """The same for a kernel (3, 3, 3, n) of the image itself, each 3×3 plane keeping its sum as closely as a step allows.
 
     What single weights lose adds up on a flat image to another level for each sub-pixel: a grid, and a colour cast. The
@@ -39,22 +43,22 @@ def quantise_interpolation(kernel):
 class Range(layers.Layer):
     """Rounds to 256 levels between two learned bounds. Any shape to the same. signed: the lower bound is learned too; otherwise it is 0."""
 
-    def __init__(self, *, signed=False, **kwargs):
+    def __init__(self, *, signed: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.signed = signed
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.low = self.add_weight(shape=(), initializer="zeros", trainable=self.signed, name="low")
         self.high = self.add_weight(shape=(), initializer="ones", name="high")
 
-    def cover(self, values):
+    def cover(self, values: tf.Tensor) -> tf.Tensor:
         """Widen the bounds so that `values` lie between them; the values come back as they are."""
         if self.signed:
             self.low.assign(ops.minimum(self.low, ops.min(values)))
         self.high.assign(ops.maximum(self.high, ops.max(values)))
         return values
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         return tf.quantization.fake_quant_with_min_max_vars(x, self.low.value, self.high.value)
 
 
@@ -67,7 +71,9 @@ class QuantizedCompact(keras.Model):
 
     clipped = True  # its output lies in [0, 1]
 
-    def __init__(self, *, depth=8, width=32, scale=4, tail="rgb", residual=0, **kwargs):
+    def __init__(
+        self, *, depth: int = 8, width: int = 32, scale: int = 4, tail: str = "rgb", residual: int = 0, **kwargs: Any
+    ) -> None:
         super().__init__(**{**kwargs, "dtype": "float32"})  # bfloat16 would round again what is rounded to 8 bits
         check_form(depth=depth, tail=tail, residual=residual)
         self.depth, self.width, self.scale, self.tail_form, self.residual = depth, width, scale, tail, residual
@@ -92,7 +98,7 @@ class QuantizedCompact(keras.Model):
         return Range(signed=signed, dtype="float32", name=name)
 
     @classmethod
-    def of(cls, compact, pictures):
+    def of(cls, compact: Compact, pictures: Iterable[np.ndarray]) -> "QuantizedCompact":
         """The quantised form of a `Compact` network, its branches collapsed.
 
         pictures: iterable of (1, h, w, 3) float32 in [0, 1]; the ranges start where the activations on them lie.
@@ -118,11 +124,11 @@ class QuantizedCompact(keras.Model):
         return model
 
     @property
-    def receptive_field(self):
+    def receptive_field(self) -> int:
         """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
         return self.depth + 2
 
-    def call(self, lr, training=False):
+    def call(self, lr: tf.Tensor, training: bool = False) -> tf.Tensor:
         lr = tf.quantization.fake_quant_with_min_max_args(lr, 0.0, 1.0)
         sr = to_space(self._channels(lr, rounded=True, within=Range.__call__), self.scale)
         return sr if training else tf.quantization.fake_quant_with_min_max_args(sr, 0.0, 1.0)
@@ -151,7 +157,7 @@ class QuantizedCompact(keras.Model):
         image = convolved(lr, self.interpolation.kernel.value, quantise_interpolation)
         return within(self.interpolation_range, image) + spread
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "depth": self.depth,
             "width": self.width,

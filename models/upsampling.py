@@ -135,7 +135,7 @@ class BilinearInitializer(keras.initializers.Initializer):
 class PixelShuffle(layers.Layer):
     """conv 3×3 to factor²·filters channels, depth-to-space, activation: (B, h, w, c) to (B, factor·h, factor·w, filters)."""
 
-    def __init__(self, *, filters: int, factor: int, activation, **kwargs: Any) -> None:
+    def __init__(self, *, filters: int, factor: int, activation: Callable | str | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters, self.factor = filters, factor
         self.conv = layers.Conv2D(

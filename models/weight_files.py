@@ -9,8 +9,10 @@ import math
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import h5py
+import keras
 import numpy as np
 
 from errors import UserError
@@ -26,7 +28,7 @@ _WEIGHTS |= {"SRVGG": 9, "MSRResNet": 18, "SPAN": 162}
 _WEIGHTS |= {"CompressedRRDB": 0, "SRGANDiscriminator": 1000, "PatchDiscriminator": 100, "UNetDiscriminator": 1000}
 
 
-def save_weights(model, path, **facts):
+def save_weights(model: keras.Model, path: str | Path, **facts: Any) -> None:
     """Write the weights of `model` to `path` (ends in .weights.h5), whole or not at all.
 
     facts: what else to remember (step, phase, data set …), JSON values; `read_facts` gives them back.
@@ -48,7 +50,7 @@ def save_weights(model, path, **facts):
         temporary.unlink(missing_ok=True)
 
 
-def load_model(path):
+def load_model(path: str | Path) -> keras.Model:
     """The network that `path` describes, with its weights.
 
     Raises UserError naming the file when it is missing, damaged, not written by `save_weights`, does not fit its network,
@@ -66,7 +68,7 @@ def load_model(path):
     return model
 
 
-def load_generator(path):
+def load_generator(path: str | Path) -> keras.Model:
     """As `load_model`, for a network that has a `scale`. Raises UserError when the file holds something else."""
     model = load_model(path)
     if not hasattr(model, "scale"):
@@ -74,7 +76,7 @@ def load_generator(path):
     return model
 
 
-def load_into(model, path):
+def load_into(model: keras.Model, path: str | Path) -> None:
     """Fill `model` from `path`. Raises UserError naming the file, the two networks and the layer that does not fit, or the
     weight that is NaN or infinite.
     """
@@ -93,7 +95,7 @@ def load_into(model, path):
     check_finite(model, path)
 
 
-def check_finite(model, path):
+def check_finite(model: keras.Model, path: str | Path) -> None:
     """Raises UserError that names `path` and the first weight of `model` with a value that is NaN or infinite."""
     for weight, values in zip(model.weights, model.get_weights(), strict=True):
         if bad := np.size(values) - np.count_nonzero(np.isfinite(values)):
@@ -103,7 +105,7 @@ def check_finite(model, path):
             )
 
 
-def read_network(path):
+def read_network(path: str | Path) -> tuple[str, dict[str, Any]] | None:
     """(class name, `get_config()`) of the network in `path`; None where the file does not name it. Builds nothing.
 
     Raises UserError when it cannot be read, or names no network of this version.
@@ -120,7 +122,7 @@ def read_network(path):
         raise UserError(f"{path}: {error}") from error
 
 
-def read_facts(path):
+def read_facts(path: str | Path) -> dict[str, Any]:
     """What `save_weights` was told beside the network. Raises UserError when the file cannot be read."""
     return _read_json(path, _attributes(path), "facts")
 

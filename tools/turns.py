@@ -210,7 +210,7 @@ class Turns:
     names. waits: shares of the loop's time spent waiting for `batches`.
     """
 
-    def __init__(self, batches, others, *, updates):
+    def __init__(self, batches: Iterable, others: Contenders, *, updates: int) -> None:
         self._batches, self._others, self._updates = iter(batches), others, updates
         self._taken = 0
         self.seconds = {name: [] for name in ["loop", *others]}
@@ -218,7 +218,7 @@ class Turns:
         for update, _ in others.values():
             update()  # compiles
 
-    def steps(self, turns):
+    def steps(self, turns: int) -> int:
         """How many steps a run needs for so many turns: the last one is never waited for."""
         return turns * (_WARM_UP + self._updates) + 1
 

@@ -6,6 +6,7 @@ import os
 import re
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 from absl import logging
@@ -25,7 +26,7 @@ class Checkpoints:
     restored, {name: text}.
     """
 
-    def __init__(self, folder, state, *, keep=3):
+    def __init__(self, folder: Path, state: dict[str, Any], *, keep: int = 3) -> None:
         self.folder, self.keep, self.facts = Path(folder), keep, {}
         variables = {name: _variables(item) for name, item in state.items()}
         self.variables = [v for item in variables.values() for v in (item if isinstance(item, list) else [item])]
@@ -83,7 +84,7 @@ class Checkpoints:
             )
         return None
 
-    def newest(self):
+    def newest(self) -> Path | None:
         """Path of the newest checkpoint, or None."""
         found = self._found()
         return found[-1][1] if found else None
@@ -135,7 +136,7 @@ def _sound_facts(folder):
     return seal["facts"] if sums is not seal else {}
 
 
-def sha256(path):
+def sha256(path: Path) -> str:
     """Check sum of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:

@@ -1,20 +1,23 @@
 """The one training loop: batches in, updates out, with validation, the kept weights, checkpoints and logs on the way."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import keras
 import tensorflow as tf
 from absl import logging
 
 from errors import UserError, reason
+from evaluation.validation import Validator
 from training.checkpoints import Checkpoints
 from training.distribution import agree, is_chief, share_from_chief, worker
 from training.health import Health, SickRunError, finite_means
 from training.interruption import Interruption
 from training.monitor import Interval, Monitor
-from training.optimizers import current_learning_rate
+from training.optimizers import Adam, current_learning_rate
+from training.run_folder import RunFolder
 from training.update import MovingAverage, Update
 
 
@@ -30,15 +33,15 @@ class Phase:
     """
 
     name: str
-    step: Callable
-    model: Any
-    average: Any
+    step: Callable[..., dict[str, tf.Tensor]]
+    model: keras.Model
+    average: keras.Model
     steps: int
     keep: str = "best"
-    optimizers: dict = field(default_factory=dict)
-    beside: dict = field(default_factory=dict)
+    optimizers: dict[str, Adam] = field(default_factory=dict)
+    beside: dict[str, keras.Model] = field(default_factory=dict)
     begins: str | None = None
-    weights: dict = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -57,9 +60,17 @@ class LoopOptions:
     jit_compile: bool = False
 
 
-def run_phases(phases, *, folder, batches, validator, save_weights, options):
-    """Train phase after phase in one run folder. Each begins with the weights that the one before kept, or `Phase.begins`, and
-    with the batches behind its. Finished phases are passed over.
+def run_phases(
+    phases: Sequence[Phase],
+    *,
+    folder: RunFolder,
+    batches: Callable[[int], tf.data.Dataset],
+    validator: Validator,
+    save_weights: Callable[..., None],
+    options: LoopOptions,
+) -> list[dict[str, Any]]:
+    """Train phase after phase in one run folder. Each begins with the weights that the one before kept, or those of `Phase.begins`,
+    and goes on with the batches after it. Finished phases are passed over.
 
     batches: `f(start)` gives the run's batches (lr, hr) from number `start` on. validator: `metrics(model)` gives {name: number}, the first the one
     to rank by, higher is better; `pictures(model)` gives {name: (1, H, W, 3)}; `identity` says what it measures, in words: metrics compare only

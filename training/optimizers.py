@@ -16,7 +16,7 @@ _STEPS_BEFORE_DOUBLING = 2000
 
 
 class Constant(keras.optimizers.schedules.LearningRateSchedule):
-    """The same rate at every step. (Keras' optimizers then tell every schedule's rate in the same way.)"""
+    """The same rate at every step. A float would become a variable of the checkpoint; `PiecewiseConstantDecay` wants a step."""
 
     def __init__(self, learning_rate: float) -> None:
         self.learning_rate = learning_rate
@@ -48,7 +48,10 @@ class Trapezoid(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """A linear rise from 0 over `warmup_steps`, times the schedule it wraps."""
+    """A linear rise over `warmup_steps`, from 1/warmup_steps of the rate, times the schedule it wraps.
+
+    Keras has one in `CosineDecay` only, and it decays after the rise; this one goes with every schedule.
+    """
 
     def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, warmup_steps: int) -> None:
         self.schedule, self.warmup_steps = schedule, warmup_steps
@@ -74,7 +77,7 @@ def make_schedule(
 
     constant; cosine: down to 1 % of `learning_rate` at `steps`; trapezoid: constant, the same fall over the last fifth;
     step: times `decay_factor` at each of `decay_steps`, as ESRGAN halves it.
-    warmup_steps: rise linearly from 0 first. Raises ValueError for an unknown name.
+    warmup_steps: rise linearly first. Raises ValueError for an unknown name.
     """
     if name == "constant" or (name == "step" and not decay_steps):
         schedule = Constant(learning_rate)
@@ -99,6 +102,10 @@ class Adam(keras.optimizers.Adam):
 
     parts: how many calls of `update` make one update of the weights, by the mean of their gradients (accumulation). rate_factor: a variable that
     multiplies the schedule. loss_scaling: scale the loss up for float16 gradients (`scale_loss`), as far as they allow.
+
+    Keras' own forms differ: `global_clipnorm` clips each replica before their gradients are summed, and lets NaN through;
+    `gradient_accumulation_steps` keeps the sums as variables and updates inside a `cond` on each replica; `LossScaleOptimizer`
+    looks at the gradients of the first replica alone, before they are summed, and counts no updates that it passed over.
     """
 
     def __init__(
@@ -189,8 +196,9 @@ class Adam(keras.optimizers.Adam):
 class Muon(Adam):
     """Convolution kernels step along their orthogonalised momentum, everything else as with Adam, at the same learning rate.
 
-    A kernel (h, w, c, filters) is taken as the matrix (h·w·c, filters). Its momentum, with Nesterov's look ahead, is brought near the closest
-    matrix with orthonormal rows or columns, and scaled to the size of an Adam step. Kernels with one filter per channel keep to Adam.
+    A kernel (h, w, c, filters) is taken as the matrix (h·w·c, filters); Keras' own Muon takes matrices only. Its momentum, with
+    Nesterov's look ahead, is brought near the closest matrix with orthonormal rows or columns, and scaled to the size of an Adam
+    step. Kernels with one filter per channel keep to Adam.
 
     Sources: Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024; Liu et al., "Muon is Scalable for LLM Training",
     arXiv:2502.16982, section 2.2 for the size 0.2 sqrt(max(rows, columns)). Unlike there the first and the last convolution take part, and no

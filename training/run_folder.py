@@ -16,9 +16,11 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import filelock
 from absl import logging
@@ -35,10 +37,10 @@ class RunFolder:
     """The folder of one run. role: "teacher" or "student", the stem of its weight files.
 
     `open` claims it and writes nothing; `begin` lets the run write; `settle` says that the first update is done. A run
-    that fails before that leaves what was there: all that it has made until then stands in a list, and nothing else goes.
+    that fails before that deletes only the files and folders that it made itself, which it keeps a list of.
     """
 
-    def __init__(self, path, *, role):
+    def __init__(self, path: str | Path, *, role: str) -> None:
         self.path, self.role = Path(path), role
         self._lock = filelock.FileLock(self.path / ".lock")
         self._config, self._changed, self._aside, self._text_before = None, {}, None, None
@@ -54,11 +56,18 @@ class RunFolder:
             self._undo()
         self.close()
 
-    def open(self, config, *, fixed, defaults=None, new_run=False):
+    def open(
+        self,
+        config: dict[str, str],
+        *,
+        fixed: Collection[str],
+        defaults: dict[str, str] | None = None,
+        new_run: bool = False,
+    ) -> dict[str, tuple[str | None, str | None]]:
         """Take the lock of the folder, which is made, and compare the run that is there with this one. Nothing else is written.
 
         config: {flag: value as text}. fixed: the flags that give a run its meaning; when one of them differs from the run that is there, it is
-        refused with a UserError that lists the differences. defaults: what flags have that the run was begun before. new_run: `begin` moves the
+        refused with a UserError that lists the differences. defaults: of flags that did not exist when the run began. new_run: `begin` moves the
         run that is there aside. The lock is held until the process ends, or `close`.
         Returns the flags that changed without changing the meaning, as {flag: (before, now)}.
         """
@@ -122,7 +131,7 @@ class RunFolder:
                 if re.fullmatch(rf"{name}\.old-\d+", aside.name):
                     logging.info("%s: holds no run; %s holds an earlier one", self.path, aside)
 
-    def begin(self):
+    def begin(self) -> None:
         """From now on the run may write here: move aside what --new_run replaces, else remove what a killed process had half written."""
         if self._config is None:
             return
@@ -157,7 +166,7 @@ class RunFolder:
         self._take_lock()
         held.release(force=True)  # of the folder that was moved
 
-    def writes(self, path):
+    def writes(self, path: Path) -> Path:
         """Note, before its first update, that the run is about to make `path`, if it is not there. Returns the path."""
         if self._fresh:
             for part in [*reversed(path.parents), path]:
@@ -165,7 +174,7 @@ class RunFolder:
                     self._created.append(part)
         return path
 
-    def settle(self, moment):
+    def settle(self, moment: str) -> None:
         """An update is done: from now on the run stays, whatever happens, and config.txt tells of flags that have changed.
 
         moment: of the update, such as "pixel step 401".
@@ -222,56 +231,56 @@ class RunFolder:
         except OSError as error:
             raise UserError(f"--run_dir={self.path}: cannot be written ({error.strerror})") from error
 
-    def close(self):
+    def close(self) -> None:
         """Give up the lock."""
         self._lock.release(force=True)
 
     @property
-    def flags(self):
+    def flags(self) -> dict[str, str]:
         """{flag: value as text} of the run that `open` was given; empty before."""
         return self._config or {}
 
     @property
-    def config_path(self):
+    def config_path(self) -> Path:
         return self.path / CONFIG
 
     @property
-    def logs(self):
+    def logs(self) -> Path:
         return self.path / "logs"
 
     @property
-    def weights(self):
+    def weights(self) -> Path:
         """The result of the run."""
         return self.path / result_name(self.role)
 
     @property
-    def last_weights(self):
+    def last_weights(self) -> Path:
         return self.path / LAST
 
-    def phase_weights(self, phase):
+    def phase_weights(self, phase: str) -> Path:
         return self.path / result_name(self.role, phase)
 
-    def beside_weights(self, name):
+    def beside_weights(self, name: str) -> Path:
         """The file of a network that a phase saves beside its result."""
         return self.path / result_name(name)
 
-    def checkpoints(self, phase):
+    def checkpoints(self, phase: str) -> Path:
         return self.path / "checkpoints" / phase
 
     @property
     def _report(self):
         return self.path / REPORT
 
-    def begun(self, phase):
+    def begun(self, phase: str) -> bool:
         """Whether that phase has a checkpoint."""
         return any(self.checkpoints(phase).glob("step-*"))
 
-    def finish(self, phase, summary):
+    def finish(self, phase: str, summary: dict[str, Any]) -> None:
         """Remember that a phase is done: a dict of JSON values with its "steps"."""
         done = {**summary, "weights_sha256": sha256(self.phase_weights(phase))}
         self._write(self._done(phase), json.dumps(done, indent=2))
 
-    def finished(self, phase, *, steps, begun_after):
+    def finished(self, phase: str, *, steps: int, begun_after: Sequence[str]) -> dict[str, Any] | None:
         """The summary of a phase that is done, or None where it has yet to run.
 
         begun_after: later phases that have begun from its result. Raises UserError when these are now to stand on another number of steps.
@@ -298,7 +307,7 @@ class RunFolder:
             )
         return None
 
-    def sound_phase_weights(self, phase, *, result=False):
+    def sound_phase_weights(self, phase: str, *, result: bool = False) -> Path:
         """The weight file of a finished phase. Raises UserError when it is gone or not what was written.
 
         result: put back the result of the run from it, where that is gone.
@@ -321,12 +330,12 @@ class RunFolder:
     def _done(self, phase):
         return self.checkpoints(phase) / "done.json"
 
-    def reports(self, summaries):
+    def reports(self, summaries: Sequence[dict[str, Any]]) -> bool:
         """Whether report.json tells of these phases already: nothing was trained. One that is damaged is set aside."""
         report = self._old_report()
         return report is not None and all(summary in report["phases"] for summary in summaries)
 
-    def write_report(self, report):
+    def write_report(self, report: dict[str, Any]) -> None:
         """Write report.json: a dict of JSON values. It keeps the reports of the same run before it, and the history of its flags."""
         old = self._old_report()
         earlier = [] if old is None else [*old.get("earlier", []), {name: old.get(name) for name in _EARLIER}]

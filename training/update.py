@@ -13,7 +13,8 @@ from training.health import Health
 class MovingAverage:
     """Keeps `average`, a second network of the same form, as the running mean of `model`.
 
-    The decay of update n is min(decay, (1 + n) / (10 + n)), so that the first, random weights are soon forgotten.
+    The decay of update n is min(decay, (1 + n) / (10 + n)), so that the first, random weights are soon forgotten; Keras' `use_ema`
+    has one decay throughout, and leaves the statistics of batch normalisation out.
     """
 
     def __init__(self, *, model: keras.Model, average: keras.Model, decay: float) -> None:

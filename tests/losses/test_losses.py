@@ -22,8 +22,9 @@ from losses.adversarial import (
 )
 from losses.affinity import affinity, feature_affinity_loss
 from losses.grid import grid_loss
-from losses.perceptual import BLOCKS, LAYERS, PerceptualLoss
+from losses.perceptual import BLOCKS, PerceptualLoss
 from losses.pixel import charbonnier_loss, mae_loss, mse_loss, total_variation_loss
+from settings.losses import VGG19_LAYERS
 
 
 def tensor(values):
@@ -195,7 +196,7 @@ def test_vgg19_is_the_one_of_keras(vgg_file):
     """Same layer names, shapes and pooling as keras.applications: equal features with equal weights."""
     reference = keras.applications.VGG19(weights=None, include_top=False, input_shape=(32, 32, 3))
     loss = PerceptualLoss(layer="block2_conv2", vgg_weights=vgg_file)
-    assert [layer.name for layer in reference.layers if "conv" in layer.name] == LAYERS
+    assert [layer.name for layer in reference.layers if "conv" in layer.name] == [*VGG19_LAYERS]
     for layer in loss.features.layers:
         if layer.weights:
             reference.get_layer(layer.name).set_weights(layer.get_weights())
