@@ -1,7 +1,7 @@
 """How a transfer method is run: what distill.py and `python -m transfer.<method>` both do."""
 
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 from absl import logging
 
@@ -13,6 +13,8 @@ from models import clone
 from runs import find_weights
 from settings.transfer import Distill
 from training.job import new_generator
+from training.loop import Phase
+from training.run_folder import RunFolder
 from training.trainer import open_run, train
 from transfer import qat
 from transfer.job import Method, TransferJob
@@ -22,61 +24,85 @@ _OPTIONAL = {"content_weight": "content", "kd_weight": "imitation", "affinity_we
 
 
 def distill(settings: Distill, method: Method) -> None:
-    """Load the teacher, build the student, train the method's phases (or --qat's), write the report. With --export_lr only
-    write the low-resolution training images. Raises UserError.
-    """
+    """Train the method's phases, or do what --qat or --export_lr ask for instead. Raises UserError."""
     if settings.transfer.export_lr:
         count = export_lr(_to_be_upscaled(settings, method), settings.transfer.export_lr)
         logging.info("%s: %d low-resolution images", settings.transfer.export_lr, count)
         return
-    quantised = settings.transfer.qat
-    trained = qat.METHOD if quantised else method
-    published = {name: value for name, value in trained.published.items() if name not in settings.given}
-    settings = settings.with_values(**published)
-    _name_weights_without_term(settings, trained)
     if (share := settings.transfer.labelled_share) is not None and method.images is None:
         raise UserError(f"--labelled_share={share:g}: for --method=adapt; all images of {method.name} have originals")
-    finished = find_weights(settings.network.init or f"runs/{method.name}") if quantised else None
-    run_dir = settings.run.run_dir or (f"{finished.parent}_qat" if finished else f"runs/{method.name}")
-    settings = settings.with_values(run_dir=run_dir)
-    teacher, labels = _teachers(settings, method, finished)
-    open_pictures = method.images(settings, labels) if labels else data.open_pictures
+    (_fine_tune if settings.transfer.qat else _teach)(settings, method)
+
+
+def _teach(settings: Distill, method: Method) -> None:
+    settings = _completed(settings, method, run_dir=f"runs/{method.name}")
+    labels = _labels(settings, method)
+    teacher = labels or Teacher(settings, phase=method.teacher)
+    images = _images(settings, method, labels)
     data.check_pictures(settings.pictures, originals=labels is None)
     with open_run(settings, role="student") as folder:
         live = teacher.load()
-        if finished:
-            if labels:
-                labels.load()
-            store = data.open_pictures(settings.pictures, "train", originals=labels is None)
-            student = qat.quantised_student(finished, store, settings.run.seed)
-        else:
-            student = new_generator(settings, settings.network.student)
+        student = new_generator(settings, settings.network.student)
         job = TransferJob(settings=settings, model=student, average=clone(student), teacher=live)
-        train(
-            settings,
-            folder,
-            trained.phases(job),
-            open_pictures=open_pictures,
-            teacher_pictures=None if labels else teacher.pictures,
-            teacher_network=teacher.network,
-            student=settings.network.student,
-            parameters=student.count_params(),
-            method=f"{method.name}+qat" if finished else method.name,
-            teacher=teacher.name,
-            **({"labels": labels.name} if labels else {}),
-            **({"float_student": str(finished), "guide": settings.transfer.guide} if finished else {}),
-        )
+        _train(job, folder, method.phases(job), teacher, images, method=method.name)
 
 
-def _teachers(settings: Distill, method: Method, finished: Path | None) -> tuple[Teacher, Teacher | None]:
-    """Whom the student imitates, and whose images are its labels; with labels and no finished student both are one."""
-    labels = Teacher(settings, phase=method.teacher, labels=True) if method.images else None
-    if labels and not finished:
-        return labels, labels
-    if labels:  # these flags speak of the labels
-        settings = settings.with_values(teacher_images=None, cache_teacher=False, self_ensemble=False)
+def _fine_tune(settings: Distill, method: Method) -> None:
+    """--qat: quantisation-aware fine-tuning of a student of the method, guided by its float self or by the teacher."""
+    finished = find_weights(settings.network.init or f"runs/{method.name}")
+    settings = _completed(settings, qat.METHOD, run_dir=f"{finished.parent}_qat")
+    labels = _labels(settings, method)
     guide = finished if settings.transfer.guide == "student" else None
-    return Teacher(settings, phase=method.teacher, guide=guide), labels
+    guided = settings
+    if labels:  # these flags speak of the labels
+        guided = settings.with_values(teacher_images=None, cache_teacher=False, self_ensemble=False)
+    teacher = Teacher(guided, phase=method.teacher, guide=guide)
+    images = _images(settings, method, labels)
+    data.check_pictures(settings.pictures, originals=labels is None)
+    with open_run(settings, role="student") as folder:
+        live = teacher.load()
+        if labels:
+            labels.load()
+        store = data.open_pictures(settings.pictures, "train", originals=labels is None)
+        student = qat.quantised_student(finished, store, settings.run.seed)
+        job = TransferJob(settings=settings, model=student, average=clone(student), teacher=live)
+        facts = {"float_student": str(finished), "guide": settings.transfer.guide}
+        _train(job, folder, qat.METHOD.phases(job), teacher, images, method=f"{method.name}+qat", **facts)
+
+
+def _completed(settings: Distill, method: Method, *, run_dir: str) -> Distill:
+    """With the method's published values, and a folder, where no flag gives others."""
+    published = {name: value for name, value in method.published.items() if name not in settings.given}
+    settings = settings.with_values(**published)
+    _warn_of_unused_weights(settings, method)
+    return settings.with_values(run_dir=settings.run.run_dir or run_dir)
+
+
+def _labels(settings: Distill, method: Method) -> Teacher | None:
+    """Whose images are the labels of a method whose images have no originals."""
+    return Teacher(settings, phase=method.teacher, labels=True) if method.images else None
+
+
+def _images(settings: Distill, method: Method, labels: Teacher | None) -> dict[str, Any]:
+    """What `train` is told of the images."""
+    return {"open_pictures": method.images(settings, labels), "labels": labels.name} if labels else {}
+
+
+def _train(
+    job: TransferJob, folder: RunFolder, phases: list[Phase], teacher: Teacher, images: dict[str, Any], **facts: Any
+) -> None:
+    train(
+        job.settings,
+        folder,
+        phases,
+        teacher_pictures=None if images else teacher.pictures,
+        teacher_network=teacher.network,
+        student=job.settings.network.student,
+        parameters=job.model.count_params(),
+        teacher=teacher.name,
+        **images,
+        **facts,
+    )
 
 
 def _to_be_upscaled(settings: Distill, method: Method) -> list[data.PictureStore]:
@@ -88,7 +114,7 @@ def _to_be_upscaled(settings: Distill, method: Method) -> list[data.PictureStore
     return [store for store in stores if not store.originals]
 
 
-def _name_weights_without_term(settings: Distill, method: Method) -> None:
+def _warn_of_unused_weights(settings: Distill, method: Method) -> None:
     for name in sorted(set(_OPTIONAL) & settings.given - set(method.published)):
         value = settings.values()[name]
         logging.warning("--%s=%g: %s has no %s term; it has no effect", name, value, method.name, _OPTIONAL[name])
