@@ -1,7 +1,7 @@
 """Train a student without a teacher: the baseline that knowledge transfer is measured against.
 
     python train_student.py --dataset=folder --hr_dir=PHOTOS       compact_s, on your photographs
-    python train_student.py --student=compact_m --init=shipped     go on from a shipped network
+    python train_student.py --student=compact_s --init=shipped     go on from a shipped network
     python train_student.py --budget_ms=10                         the largest that runs within 10 ms here
     python train_student.py --flagfile=recipes/fast_srgan.txt      a published system
 

@@ -27,7 +27,7 @@ GENERATORS = {
     "srresnet": (SRResNet, {}),
     "compact_xs": (Compact, {"depth": 3, "width": 16}),
     "compact_s": (Compact, {"depth": 10, "width": 32, "tail": "luma"}),
-    "compact_m": (Compact, {"depth": 8, "width": 48}),
+    "compact_m": (Compact, {"depth": 16, "width": 32, "tail": "luma", "residual": 3}),
     "srresnet_8x32": (SRResNet, {"depth": 8, "width": 32, "anchor": True}),
     "edsr_8x64": (EDSR, {}),
     "rrdb": (RRDB, {}),

@@ -28,7 +28,7 @@ def picture():
 
 
 def test_there_is_what_the_defaults_name():
-    assert {weights.DEFAULT, "compact_s", "compact_xs", "compact_m", "edsr_8x64"} <= set(weights.names())
+    assert {weights.DEFAULT, "compact_s", "compact_xs", "edsr_8x64"} <= set(weights.names())
     chosen_from = {weights.DEFAULT, weights.PHOTO} & set(weights.names())
     assert {weights.scale_of(name) for name in chosen_from} == {4}
 
@@ -73,7 +73,7 @@ def test_integers_stay_close_to_floats(name, picture):
 
 def test_only_two_trainings_of_one_architecture_are_mixed():
     pairs = {name: pair for name in weights.names() if (pair := weights.fidelity_and_perceptual(name))}
-    assert {"compact_m", "compact_xs", "edsr_8x64"} <= set(filter(weights.of_one_form, pairs))
+    assert {"compact_s", "compact_xs", "edsr_8x64"} <= set(filter(weights.of_one_form, pairs))
     for name, files in pairs.items():
         first, second = map(models.load_generator, files)
         same = type(first) is type(second) and first.get_config() == second.get_config()
@@ -94,12 +94,12 @@ def test_upscale_without_any_training(tmp_path, picture):
     why = "because photo.png shows no strong loss" if chosen else "as shipped"
     assert done.stderr == f"model: {weights.DEFAULT}, {why}; --model takes another\nphoto_x4.png\n"
     assert Image.open(tmp_path / "photo_x4.png").size == (240, 192)
-    half = run(ROOT / "upscale.py", "photo.png", "--model=compact_m", "--strength=0.5", "-o", "half.png", cwd=tmp_path)
+    half = run(ROOT / "upscale.py", "photo.png", "--model=compact_s", "--strength=0.5", "-o", "half.png", cwd=tmp_path)
     assert half.returncode == 0 and (tmp_path / "half.png").is_file(), half.stderr
     alone = run(
         ROOT / "upscale.py", "photo.png", "--model=fast_srgan", "--strength=0.5", "-o", "alone.png", cwd=tmp_path
     )
-    assert alone.returncode == 1 and "both trainings of one form: compact_m, compact_xs, edsr_8x64" in alone.stderr
+    assert alone.returncode == 1 and "both trainings of one form: compact_s, compact_xs, edsr_8x64" in alone.stderr
 
 
 @pytest.mark.slow
