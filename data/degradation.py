@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from data.bicubic import crop_to_multiple, downscale
+from data.degrading_steps import gaussian_blur, to_uint8
 from data.photo_degradation import degrade_as_phones_do
-from data.real_degradation import degrade_as_in_the_wild, to_uint8
+from data.real_degradation import degrade_as_in_the_wild
 from errors import UserError
 from settings.pictures import DEGRADATIONS
 
@@ -118,19 +118,14 @@ class Degradation:
         if self.name == "bicubic":
             return downscale(hr, self.scale)
         if self.name == "blur":
-            return downscale(_gaussian_blur(hr, self.sigma, mode="reflect", truncate=4.0), self.scale)
+            return downscale(to_uint8(gaussian_blur(hr, self.sigma)), self.scale)
         rng = np.random.default_rng([self.seed, *index])
         if self.name == "blur_lr":
             sigma = rng.uniform(*_LR_SIGMA)
-            return _gaussian_blur(downscale(hr, self.scale), sigma, mode="mirror", radius=_LR_RADIUS)
+            lr = downscale(hr, self.scale)
+            return to_uint8(gaussian_blur(lr, sigma, mode="mirror", radius=_LR_RADIUS))
         degrade = degrade_as_phones_do if self.name == "photo" else degrade_as_in_the_wild
         return degrade(hr, scale=self.scale, rng=rng)
-
-
-def _gaussian_blur(picture, sigma, **how):
-    """A uint8 picture under a Gaussian, rounded half-up. how: its borders and its size, of `ndimage.gaussian_filter`."""
-    blurred = ndimage.gaussian_filter(picture.astype(np.float32), sigma, axes=(0, 1), **how)
-    return to_uint8(blurred)
 
 
 def _tiles(hr, scale):

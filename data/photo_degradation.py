@@ -22,13 +22,13 @@ taken over. The shares of clean images, filters, sharpening and second rounds ar
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from data.bicubic import downscale
-from data.real_degradation import compress, resize, to_uint8
+from data.degrading_steps import compress, gaussian_blur, resize, to_uint8
 
 _CLEAN_SHARE = 0.2
 _BLUR_SHARE, _BLUR_SIGMA = 0.7, (0.1, 0.8)  # LR pixels
+_BLUR_ENDS = 3.0  # standard deviations
 _ANTIALIASED = (
     Image.Resampling.BOX,
     Image.Resampling.BILINEAR,
@@ -55,7 +55,7 @@ def degrade_as_phones_do(hr: np.ndarray, *, scale: int, rng: np.random.Generator
         return downscale(hr, scale)
     image = hr
     if rng.random() < _BLUR_SHARE:
-        image = to_uint8(_blurred(image, scale * rng.uniform(*_BLUR_SIGMA)))
+        image = to_uint8(gaussian_blur(image, scale * rng.uniform(*_BLUR_SIGMA), truncate=_BLUR_ENDS))
     image = _resized(image, (hr.shape[0] // scale, hr.shape[1] // scale), rng)
     if rng.random() < _SHARPENED_SHARE:
         image = _sharpened(image, rng)
@@ -76,7 +76,7 @@ def _resized(image, size, rng):
 def _sharpened(image, rng):
     levels = image.astype(np.float32)
     radius, amount = rng.uniform(*_SHARPENED_RADIUS), np.float32(rng.uniform(*_SHARPENED_AMOUNT))
-    return to_uint8(levels + amount * (levels - _blurred(levels, radius)))
+    return to_uint8(levels + amount * (levels - gaussian_blur(levels, radius, truncate=_BLUR_ENDS)))
 
 
 def _noisy(image, rng):
@@ -84,7 +84,7 @@ def _noisy(image, rng):
     grows = rng.random()  # the share of the variance at mid-grey that grows with the level
     noise = rng.standard_normal((*image.shape[:2], 1 if rng.random() < _GREY_SHARE else 3), np.float32)
     if rng.random() < _SMOOTHED_SHARE:
-        noise = _blurred(noise, rng.uniform(*_SMOOTHED_SIGMA))
+        noise = gaussian_blur(noise, rng.uniform(*_SMOOTHED_SIGMA), truncate=_BLUR_ENDS)
         noise /= noise.std()
     levels = image.astype(np.float32)
     return to_uint8(levels + noise * np.float32(sigma) * np.sqrt(1 - grows + grows * levels / 127.5))
@@ -99,7 +99,3 @@ def _compressed_elsewhere(image, rng):
     """Compressed with its first rows and columns inside a block."""
     top, left = rng.integers(_BLOCK, size=2)
     return _compressed(np.pad(image, ((top, 0), (left, 0), (0, 0)), mode="edge"), rng)[top:, left:]
-
-
-def _blurred(values, sigma):
-    return ndimage.gaussian_filter(values.astype(np.float32), sigma, axes=(0, 1), truncate=3.0)

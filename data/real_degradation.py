@@ -24,14 +24,21 @@ arXiv:2103.14006; there they keep this one); and pixels are rounded to 8 bits be
 programs in the wild. Originals are not sharpened, as they are there before training.
 """
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from scipy import fft
 
-from data.blur_kernels import gaussian_kernel, plateau_kernel, sinc_kernel
+from data.degrading_steps import (
+    add_gaussian_noise,
+    add_poisson_noise,
+    compress,
+    convolve,
+    gaussian_kernel,
+    plateau_kernel,
+    resize,
+    sinc_kernel,
+)
 
 _KERNEL_SIDES = range(7, 22, 2)
 _KERNELS = ("gaussian", "anisotropic", "generalised", "generalised anisotropic", "plateau", "plateau anisotropic")
@@ -41,7 +48,6 @@ _GREY_NOISE_SHARE = 0.4
 _FINAL_SINC_SHARE = 0.8
 _QUALITY = (30, 95)
 _FILTERS = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 @dataclass(frozen=True)
@@ -138,58 +144,3 @@ def _random_noise(picture, ranges, rng):
 
 def _quality(rng):
     return int(rng.integers(*_QUALITY, endpoint=True))
-
-
-def convolve(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """A uint8 picture (H, W, 3) under a kernel of odd side, borders mirrored; the same shape, rounded to uint8."""
-    height, width = picture.shape[:2]
-    reach = len(kernel) // 2
-    planes = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32)
-    planes = np.pad(planes, ((0, 0), (reach, reach), (reach, reach)), mode="symmetric")
-    # By Fourier transform, as fast for the largest kernel as for the smallest. (scipy.signal has it, and takes a second to import.)
-    shape = [fft.next_fast_len(side, real=True) for side in planes.shape[1:]]
-    product = fft.rfft2(planes, shape) * fft.rfft2(kernel.astype(np.float32), shape)
-    blurred = fft.irfft2(product, shape)[:, 2 * reach : 2 * reach + height, 2 * reach : 2 * reach + width]
-    return to_uint8(blurred.transpose(1, 2, 0))
-
-
-def resize(picture: np.ndarray, size: tuple[int, int], *, resample: int) -> np.ndarray:
-    """A uint8 picture to size (height, width), pixel grids aligned at their outer borders.
-
-    resample: Pillow's BOX averages the pixels under each new one; BILINEAR and BICUBIC look at the nearest four and
-    sixteen only, so that shrinking aliases, as it does in much of the software that pictures pass through.
-    """
-    if picture.shape[:2] == tuple(size):
-        return picture
-    image, new_size = Image.fromarray(picture), (size[1], size[0])
-    if resample == Image.Resampling.BOX:
-        return np.asarray(image.resize(new_size, resample))
-    step = (image.width / new_size[0], 0, 0, 0, image.height / new_size[1], 0)
-    return np.asarray(image.transform(new_size, Image.Transform.AFFINE, step, resample))
-
-
-def add_gaussian_noise(picture: np.ndarray, *, sigma: float, grey: bool, rng: np.random.Generator) -> np.ndarray:
-    """White noise of standard deviation sigma, in levels of 255. grey: the same in R, G and B. uint8 (H, W, 3) to the same."""
-    noise = rng.standard_normal((*picture.shape[:2], 1 if grey else 3), np.float32)
-    return to_uint8(picture + noise * np.float32(sigma))
-
-
-def add_poisson_noise(picture: np.ndarray, *, scale: float, grey: bool, rng: np.random.Generator) -> np.ndarray:
-    """Shot noise: the deviation of a Poisson count with the pixel's level (0 to 255) as its mean, times scale.
-
-    grey: drawn from the luma, and the same in R, G and B. uint8 (H, W, 3) to the same.
-    """
-    mean = (picture @ _LUMA)[..., None] if grey else picture.astype(np.float32)
-    return to_uint8(picture + (rng.poisson(mean) - mean) * np.float32(scale))
-
-
-def compress(picture: np.ndarray, *, quality: int, subsampling: str = "4:2:0") -> np.ndarray:
-    """A uint8 image (H, W, 3) written as JPEG of this quality and read again. subsampling: of chroma; "4:4:4" for none."""
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=quality, subsampling=subsampling)
-    return np.asarray(Image.open(file))
-
-
-def to_uint8(values: np.ndarray) -> np.ndarray:
-    """Levels of 255, rounded half-up and clipped."""
-    return np.clip(values + 0.5, 0, 255).astype(np.uint8)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from data.degradation import Degradation
-from data.real_degradation import compress, to_uint8
+from data.degrading_steps import compress, to_uint8
 from errors import UserError
 from evaluation.pairs import Pair, PairedFolders
 from settings.evaluation import CLEAN, JPEG, NOISE, Evaluate
