@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from data.bicubic import crop_to_multiple, downscale
-from data.degrading_steps import gaussian_blur, to_uint8
+from data.degrading_steps import gaussian_blur
+from data.image_pixels import round_levels
 from data.photo_degradation import degrade_as_phones_do
 from data.real_degradation import degrade_as_in_the_wild
 from errors import UserError
@@ -118,12 +119,12 @@ class Degradation:
         if self.name == "bicubic":
             return downscale(hr, self.scale)
         if self.name == "blur":
-            return downscale(to_uint8(gaussian_blur(hr, self.sigma)), self.scale)
+            return downscale(round_levels(gaussian_blur(hr, self.sigma)), self.scale)
         rng = np.random.default_rng([self.seed, *index])
         if self.name == "blur_lr":
             sigma = rng.uniform(*_LR_SIGMA)
             lr = downscale(hr, self.scale)
-            return to_uint8(gaussian_blur(lr, sigma, mode="mirror", radius=_LR_RADIUS))
+            return round_levels(gaussian_blur(lr, sigma, mode="mirror", radius=_LR_RADIUS))
         degrade = degrade_as_phones_do if self.name == "photo" else degrade_as_in_the_wild
         return degrade(hr, scale=self.scale, rng=rng)
 

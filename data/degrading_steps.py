@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image
 from scipy import fft, ndimage, special
 
+from data.image_pixels import round_levels
+
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
@@ -52,7 +54,7 @@ def convolve(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     shape = [fft.next_fast_len(side, real=True) for side in planes.shape[1:]]
     product = fft.rfft2(planes, shape) * fft.rfft2(kernel.astype(np.float32), shape)
     blurred = fft.irfft2(product, shape)[:, 2 * reach : 2 * reach + height, 2 * reach : 2 * reach + width]
-    return to_uint8(blurred.transpose(1, 2, 0))
+    return round_levels(blurred.transpose(1, 2, 0))
 
 
 def gaussian_blur(values: np.ndarray, sigma: float, **how: Any) -> np.ndarray:
@@ -80,7 +82,7 @@ def resize(picture: np.ndarray, size: tuple[int, int], *, resample: int) -> np.n
 def add_gaussian_noise(picture: np.ndarray, *, sigma: float, grey: bool, rng: np.random.Generator) -> np.ndarray:
     """White noise of standard deviation sigma, in levels of 255. grey: the same in R, G and B. uint8 (H, W, 3) to the same."""
     noise = rng.standard_normal((*picture.shape[:2], 1 if grey else 3), np.float32)
-    return to_uint8(picture + noise * np.float32(sigma))
+    return round_levels(picture + noise * np.float32(sigma))
 
 
 def add_poisson_noise(picture: np.ndarray, *, scale: float, grey: bool, rng: np.random.Generator) -> np.ndarray:
@@ -89,7 +91,7 @@ def add_poisson_noise(picture: np.ndarray, *, scale: float, grey: bool, rng: np.
     grey: drawn from the luma, and the same in R, G and B. uint8 (H, W, 3) to the same.
     """
     mean = (picture @ _LUMA)[..., None] if grey else picture.astype(np.float32)
-    return to_uint8(picture + (rng.poisson(mean) - mean) * np.float32(scale))
+    return round_levels(picture + (rng.poisson(mean) - mean) * np.float32(scale))
 
 
 def compress(picture: np.ndarray, *, quality: int, subsampling: str = "4:2:0") -> np.ndarray:
@@ -97,11 +99,6 @@ def compress(picture: np.ndarray, *, quality: int, subsampling: str = "4:2:0") -
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=quality, subsampling=subsampling)
     return np.asarray(Image.open(file))
-
-
-def to_uint8(values: np.ndarray) -> np.ndarray:
-    """Levels of 255, rounded half-up and clipped."""
-    return np.clip(values + 0.5, 0, 255).astype(np.uint8)
 
 
 def _quadratic_form(size, sigma):

@@ -55,6 +55,11 @@ def sixteen_bits(values: np.ndarray) -> np.ndarray:
     return values.astype(np.uint16)
 
 
+def round_levels(values: np.ndarray) -> np.ndarray:
+    """Floats in levels of 255 as uint8: rounded half up and clipped to 0..255. Any shape to the same."""
+    return np.clip(values + 0.5, 0, 255).astype(np.uint8)
+
+
 def float_error(values: np.ndarray) -> UserError:
     """The error for floating-point pixels, which have no fixed range."""
     nan = " (and some are NaN)" if np.isnan(values).any() else ""

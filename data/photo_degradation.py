@@ -24,7 +24,8 @@ import numpy as np
 from PIL import Image
 
 from data.bicubic import downscale
-from data.degrading_steps import compress, gaussian_blur, resize, to_uint8
+from data.degrading_steps import compress, gaussian_blur, resize
+from data.image_pixels import round_levels
 
 _CLEAN_SHARE = 0.2
 _BLUR_SHARE, _BLUR_SIGMA = 0.7, (0.1, 0.8)  # LR pixels
@@ -55,7 +56,7 @@ def degrade_as_phones_do(hr: np.ndarray, *, scale: int, rng: np.random.Generator
         return downscale(hr, scale)
     image = hr
     if rng.random() < _BLUR_SHARE:
-        image = to_uint8(gaussian_blur(image, scale * rng.uniform(*_BLUR_SIGMA), truncate=_BLUR_ENDS))
+        image = round_levels(gaussian_blur(image, scale * rng.uniform(*_BLUR_SIGMA), truncate=_BLUR_ENDS))
     image = _resized(image, (hr.shape[0] // scale, hr.shape[1] // scale), rng)
     if rng.random() < _SHARPENED_SHARE:
         image = _sharpened(image, rng)
@@ -76,7 +77,7 @@ def _resized(image, size, rng):
 def _sharpened(image, rng):
     levels = image.astype(np.float32)
     radius, amount = rng.uniform(*_SHARPENED_RADIUS), np.float32(rng.uniform(*_SHARPENED_AMOUNT))
-    return to_uint8(levels + amount * (levels - gaussian_blur(levels, radius, truncate=_BLUR_ENDS)))
+    return round_levels(levels + amount * (levels - gaussian_blur(levels, radius, truncate=_BLUR_ENDS)))
 
 
 def _noisy(image, rng):
@@ -87,7 +88,7 @@ def _noisy(image, rng):
         noise = gaussian_blur(noise, rng.uniform(*_SMOOTHED_SIGMA), truncate=_BLUR_ENDS)
         noise /= noise.std()
     levels = image.astype(np.float32)
-    return to_uint8(levels + noise * np.float32(sigma) * np.sqrt(1 - grows + grows * levels / 127.5))
+    return round_levels(levels + noise * np.float32(sigma) * np.sqrt(1 - grows + grows * levels / 127.5))
 
 
 def _compressed(image, rng):

@@ -18,6 +18,7 @@ from absl import logging
 from PIL import Image
 from tqdm import tqdm
 
+from data.image_pixels import round_levels
 from data.images import IMAGE_SUFFIXES, list_images, read_rgb
 from data.mapped_file import open_folder
 from data.source import fingerprint
@@ -161,4 +162,4 @@ def _as(picture, dtype):
         return (picture / np.float32(255.0)).astype(np.float16)
     if picture.dtype == np.uint8 or dtype == "float16":
         return picture.astype(dtype)
-    return np.floor(np.clip(picture, 0.0, 1.0) * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
+    return round_levels(picture * np.float32(255.0))

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from data.degradation import Degradation
-from data.degrading_steps import compress, to_uint8
+from data.degrading_steps import compress
+from data.image_pixels import round_levels
 from errors import UserError
 from evaluation.pairs import Pair, PairedFolders
 from settings.evaluation import CLEAN, JPEG, NOISE, Evaluate
@@ -45,7 +46,7 @@ class DegradedPairs:
             return compress(pair.lr, quality=self._strength)
         if self._kind == NOISE:
             noise = np.random.default_rng([_SEED, number]).normal(0.0, self._strength, pair.lr.shape)
-            return to_uint8(pair.lr + noise)
+            return round_levels(pair.lr + noise)
         return self._degradation.lr(pair.hr, index=(number, 0))
 
 
