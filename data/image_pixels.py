@@ -55,6 +55,11 @@ def sixteen_bits(values: np.ndarray) -> np.ndarray:
     return values.astype(np.uint16)
 
 
+def eight_bits(values: np.ndarray) -> np.ndarray:
+    """uint16 over its full range as uint8, rounded; uint8 as it is, without a copy."""
+    return values if values.dtype == np.uint8 else ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
 def round_levels(values: np.ndarray) -> np.ndarray:
     """Floats in levels of 255 as uint8: rounded half up and clipped to 0..255. Any shape to the same."""
     return np.clip(values + 0.5, 0, 255).astype(np.uint8)

@@ -13,6 +13,7 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
+from data.image_pixels import eight_bits
 from data.image_reader import Still, read_still
 from errors import UserError, reason
 
@@ -92,11 +93,11 @@ def on_white(still: Still) -> np.ndarray:
     colours, alpha = still.colours, still.alpha
     if colours.ndim == 2:
         colours = np.repeat(colours[..., None], 3, axis=2)
+    if alpha is None:
+        return np.array(eight_bits(colours))  # a copy: Pillow's memory is read-only
     if colours.dtype == np.uint16:
-        covering = np.uint64(65535) if alpha is None else alpha[..., None].astype(np.uint64)
+        covering = alpha[..., None].astype(np.uint64)
         shown = colours * covering + 65535 * (65535 - covering)
         return ((shown + 65535 * 257 // 2) // (65535 * 257)).astype(np.uint8)
-    if alpha is None:
-        return np.array(colours)  # a copy: Pillow's memory is read-only
     image = Image.fromarray(np.dstack([colours, alpha]), "RGBA")
     return np.array(Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB"))

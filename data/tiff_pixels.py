@@ -13,7 +13,7 @@ import tifffile
 from absl import logging
 from PIL import Image
 
-from data.image_pixels import cmyk_to_srgb, float_error, keeps_profile, pixels_of, sixteen_bits
+from data.image_pixels import cmyk_to_srgb, eight_bits, float_error, keeps_profile, pixels_of, sixteen_bits
 from errors import UserError
 
 for _library in ("tifffile", "PIL"):  # they note what they go on without
@@ -83,11 +83,11 @@ def tiff_pixels(path, file: tifffile.TiffFile, page: tifffile.TiffPage, icc_prof
     if photometric == _WHITE_IS_ZERO:
         pixels = np.iinfo(pixels.dtype).max - pixels
     if photometric == _INKS:
-        pixels, icc_profile = cmyk_to_srgb(Image.fromarray(_eight_bits(pixels), "CMYK"), icc_profile), None
+        pixels, icc_profile = cmyk_to_srgb(Image.fromarray(eight_bits(pixels), "CMYK"), icc_profile), None
     if covering is None:
         return pixels, icc_profile, False
     if pixels.dtype != covering.dtype:  # of a palette or inks
-        covering = _eight_bits(covering)
+        covering = eight_bits(covering)
     return np.dstack([pixels, covering]), icc_profile, False
 
 
@@ -123,10 +123,6 @@ def _full_range(values, bits):
         return values
     dtype, most = (np.uint8, 2**bits - 1) if bits < 8 else (np.uint16, 2**bits - 1)
     return ((values.astype(np.uint32) * np.iinfo(dtype).max + most // 2) // most).astype(dtype)
-
-
-def _eight_bits(values):
-    return values if values.dtype == np.uint8 else ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _palette(page):
