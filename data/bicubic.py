@@ -35,18 +35,9 @@ def bicubic_resize(image: np.ndarray, *, height: int, width: int, scale: float |
     rows = _blocks(image.shape[0], height, float(scale or height / image.shape[0]))
     columns = _blocks(image.shape[1], width, float(scale or width / image.shape[1]))
     pixels = image[:, :, np.newaxis] if image.ndim == 2 else image
-    channels = pixels.shape[2]
-    result = np.empty((height, width, channels), np.uint8 if image.dtype == np.uint8 else np.float64)
+    result = np.empty((height, width, pixels.shape[2]), np.uint8 if image.dtype == np.uint8 else np.float64)
     for top, bottom, first, last, weights in rows:
-        strip = weights @ pixels[first:last].reshape(last - first, -1).astype(np.float64)
-        strip = strip.reshape(bottom - top, -1, channels).transpose(1, 0, 2).reshape(image.shape[1], -1)
-        resized = np.empty((width, strip.shape[1]))
-        for left, right, start, stop, column_weights in columns:
-            np.matmul(column_weights, strip[start:stop], out=resized[left:right])
-        if result.dtype == np.uint8:
-            resized += 0.5 + _TIE_GUARD  # in place, for speed; the cast to uint8 below cuts the fraction: floor
-            np.clip(resized, 0, 255, out=resized)
-        result[top:bottom] = resized.reshape(width, bottom - top, channels).transpose(1, 0, 2)
+        result[top:bottom] = _resized(pixels[first:last], weights, columns)
     return result[:, :, 0] if image.ndim == 2 else result
 
 
@@ -67,15 +58,8 @@ def iter_resized(
             held = strip if held is None else np.concatenate([held, strip])
         held, top = held[max(0, first - top) :], max(top, first)
         rows = held[first - top : last - top]
-        planes = rows.reshape(len(rows), shape[1], -1).astype(np.float64)
-        mixed = np.tensordot(weights, planes, axes=1)
-        resized = np.empty((width, mixed.shape[0] * mixed.shape[2]))
-        turned = mixed.transpose(1, 0, 2).reshape(shape[1], -1)
-        for left, right, start, stop, column_weights in columns:
-            np.matmul(column_weights, turned[start:stop], out=resized[left:right])
-        result = resized.reshape(width, mixed.shape[0], mixed.shape[2]).transpose(1, 0, 2)
-        result = np.clip(np.floor(result + 0.5 + _TIE_GUARD), 0, np.iinfo(rows.dtype).max).astype(rows.dtype)
-        yield result.reshape(len(result), width, *shape[2:])
+        resized = _resized(rows.reshape(len(rows), shape[1], -1), weights, columns).astype(rows.dtype)
+        yield resized.reshape(len(resized), width, *shape[2:])
 
 
 def downscale(image: np.ndarray, scale: int) -> np.ndarray:
@@ -123,6 +107,22 @@ def _check(image, height, width, scale):
         raise ValueError(f"expected a picture of uint8 or float, got {image.dtype}")
     if height < 1 or width < 1 or (scale is not None and scale <= 0):
         raise ValueError(f"height {height}, width {width} and scale {scale} must be positive")
+
+
+def _resized(rows, weights, columns):
+    """One block of output rows, (n, width, C) float64, of the input rows (r, W, C) that its `weights` (n, r) reach.
+
+    Of integers: clipped to their range, and so that cutting off the fraction rounds half-up.
+    """
+    strip = weights @ rows.reshape(len(rows), -1).astype(np.float64)
+    strip = strip.reshape(len(weights), *rows.shape[1:]).transpose(1, 0, 2).reshape(rows.shape[1], -1)
+    resized = np.empty((columns[-1][1], strip.shape[1]))
+    for left, right, start, stop, column_weights in columns:
+        np.matmul(column_weights, strip[start:stop], out=resized[left:right])
+    if rows.dtype.kind == "u":
+        resized += 0.5 + _TIE_GUARD  # in place, for speed
+        np.clip(resized, 0, np.iinfo(rows.dtype).max, out=resized)
+    return resized.reshape(len(resized), len(weights), -1).transpose(1, 0, 2)
 
 
 @functools.lru_cache(maxsize=64)
