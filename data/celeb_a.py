@@ -15,7 +15,7 @@ from PIL import Image
 from data.bicubic import bicubic_resize
 from data.degradation import Degradation
 from data.prepared import builder_files, prepared_builder, read_in_order
-from data.source import Source, fingerprint
+from data.source import Source, check_split, fingerprint
 from errors import UserError
 
 _DRIVE = "https://drive.google.com"
@@ -49,8 +49,7 @@ def celeb_a(
     Without a network the call fails within about 20 seconds, unless the data are prepared already. Raises UserError
     for that and for any other failure to download or prepare; ValueError for another split.
     """
-    if split not in ("train", "validation"):
-        raise ValueError(f"split is {split!r}; expected 'train' or 'validation'")
+    check_split(split)
     degrade = Degradation(degradation, scale, degradation_seed, degradation_draws).of(split)
     builder = prepared_builder(
         "celeb_a", dataset="celeb_a", data_dir=data_dir, url=lambda builder: _DRIVE, remedy=_REMEDY

@@ -12,7 +12,7 @@ from absl import logging
 
 from data.degradation import Degradation
 from data.prepared import builder_files, prepared_builder, read_in_order
-from data.source import Source, crop_to_shared, fingerprint
+from data.source import Source, check_split, crop_to_shared, fingerprint
 from errors import UserError
 from settings.pictures import DIV2K_TRACKS
 
@@ -41,8 +41,7 @@ def div2k(
     unless the data are prepared already. Raises UserError for that and for any other failure to download or prepare,
     and for a track or a scale that there is not; ValueError for another split.
     """
-    if split not in ("train", "validation"):
-        raise ValueError(f"split is {split!r}; expected 'train' or 'validation'")
+    check_split(split)
     degrade = Degradation(degradation, scale, degradation_seed, degradation_draws).of(split) if degradation else None
     track = _track(track, scale=scale, degrade=degrade)
     builder = prepared_builder(

@@ -8,7 +8,7 @@ from absl import logging
 
 from data.degradation import Degradation
 from data.images import IMAGE_SUFFIXES, IN_BLOCKS, list_images, read_rgb
-from data.source import Source, fingerprint
+from data.source import Source, check_split, fingerprint
 from errors import UserError
 
 _HOLD_OUT_EVERY = 20
@@ -43,8 +43,7 @@ def folder(
     Raises UserError for a missing folder, a folder without pictures, a single picture and no valid_dir, and, once the
     pictures are read, where none is usable. ValueError for another split.
     """
-    if split not in ("train", "validation"):
-        raise ValueError(f"split is {split!r}; expected 'train' or 'validation'")
+    check_split(split)
     degrade = Degradation(degradation, scale, degradation_seed, degradation_draws).of(split)
     root = Path(valid_dir if valid_dir and split == "validation" else hr_dir)
     paths = _split_paths(root, split=split, valid_dir=valid_dir)

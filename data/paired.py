@@ -18,7 +18,7 @@ from absl import logging
 from data.folder import hold_out
 from data.image_reader import image_size
 from data.images import IMAGE_SUFFIXES, list_images, read_rgb
-from data.source import Source, crop_to_shared, fingerprint, fits_scale
+from data.source import Source, check_split, crop_to_shared, fingerprint, fits_scale
 from errors import UserError
 
 _SCALE_ENDING = re.compile(r"[_-]?x\d+$", re.IGNORECASE)
@@ -56,8 +56,7 @@ def paired(
     Raises UserError also for a missing folder, folders without pictures, one pair only and no folders for validation,
     one of the two validation folders without the other, and where no pair is usable; ValueError for another split.
     """
-    if split not in ("train", "validation"):
-        raise ValueError(f"split is {split!r}; expected 'train' or 'validation'")
+    check_split(split)
     if bool(valid_dir) != bool(valid_lr_dir):
         raise UserError("--dataset=paired takes --valid_dir and --valid_lr_dir together, or neither")
     roots = (hr_dir, lr_dir)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from data.degradation import Degradation
 from data.images import read_rgb
-from data.source import Source, fingerprint
+from data.source import Source, check_split, fingerprint
 from errors import UserError
 
 _FILES = {
@@ -40,8 +40,7 @@ def sample(
 
     Raises UserError where scikit-image, or one of the pictures in it, is missing; ValueError for another split.
     """
-    if split not in _FILES:
-        raise ValueError(f"split is {split!r}; expected 'train' or 'validation'")
+    check_split(split)
     degrade = Degradation(degradation, scale, degradation_seed, degradation_draws).of(split)
     paths = [_picture_folder() / name for name in _FILES[split]]
     for path in paths:

@@ -41,6 +41,12 @@ class Source:
     originals: bool = True
 
 
+def check_split(split: str) -> None:
+    """Raise ValueError unless split is "train" or "validation"."""
+    if split not in ("train", "validation"):
+        raise ValueError(f"split is {split!r}; expected 'train' or 'validation'")
+
+
 def fingerprint(files: Iterable[str | os.PathLike], **options: Any) -> str:
     """A 40-digit hexadecimal key for these files (absolute path, size, modification time) under these options.
 

@@ -13,7 +13,7 @@ import numpy as np
 from data.degradation import even_grid
 from data.folder import folder, hold_out, usable_images
 from data.images import IMAGE_SUFFIXES, list_images
-from data.source import Source, fingerprint
+from data.source import Source, check_split, fingerprint
 from errors import UserError
 
 _TILE = 1024  # at most so many LR pixels to a side: a teacher's image of a tile is then at most 50 MB at scale 4
@@ -41,8 +41,7 @@ def unlabelled(
     Raises UserError for a missing folder, a folder without images, a single image and no valid_dir, and, once the images are read,
     where none is usable; what `folder` raises for valid_dir. ValueError for another split.
     """
-    if split not in ("train", "validation"):
-        raise ValueError(f"split is {split!r}; expected 'train' or 'validation'")
+    check_split(split)
     if valid_dir and split == "validation":
         return folder(valid_dir, split=split, scale=scale, valid_dir=valid_dir, **degradation)
     root = Path(lr_dir)
