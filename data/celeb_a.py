@@ -9,13 +9,12 @@ import io
 from pathlib import Path
 
 import numpy as np
-from absl import logging
 from PIL import Image
 
 from data.bicubic import bicubic_resize
 from data.degradation import Degradation
 from data.prepared import builder_files, prepared_builder, read_in_order
-from data.source import Source, check_split, fingerprint
+from data.source import Source, check_split, fingerprint, usable
 from errors import UserError
 
 _DRIVE = "https://drive.google.com"
@@ -74,20 +73,20 @@ def _pairs(builder, *, split, count, degrade):
 
     # Decoded by Pillow, as every other picture: TensorFlow's own JPEG decoder is off by several levels.
     as_files = {"image": tfds.decode.SkipDecoding()}
-    usable = 0
-    for number, example in enumerate(read_in_order(builder, f"{split}[:{count}]", decoders=as_files)):
+
+    def read(item):
+        number, example = item
         name = f"{split}_{number:06d}"
         try:
-            picture = np.asarray(Image.open(io.BytesIO(example["image"]), formats=["JPEG"]).convert("RGB"))
+            image = np.asarray(Image.open(io.BytesIO(example["image"]), formats=["JPEG"]).convert("RGB"))
         except Exception as error:  # a damaged file raises whatever its decoder tripped over
-            logging.warning("left out: %s: damaged (%s)", name, error)
-            continue
-        usable += 1
-        yield from degrade.pairs(name, _face(picture), index=number, split=split)
-    if not usable:
-        raise UserError(
-            f"{builder.data_path}: no usable picture for {split}; delete that folder to have it prepared again"
-        )
+            raise UserError(f"{name}: damaged ({error})") from error
+        return degrade.pairs(name, _face(image), index=number, split=split)
+
+    examples = enumerate(read_in_order(builder, f"{split}[:{count}]", decoders=as_files))
+    none = f"{builder.data_path}: no usable picture for {split}; delete that folder to have it prepared again"
+    for pairs in usable(examples, read, otherwise=none):
+        yield from pairs
 
 
 def _face(picture):

@@ -8,11 +8,9 @@ three times that on disc while it unpacks; later uses need no network. For acade
 
 from pathlib import Path
 
-from absl import logging
-
 from data.degradation import Degradation
 from data.prepared import builder_files, prepared_builder, read_in_order
-from data.source import Source, check_split, crop_to_shared, fingerprint
+from data.source import Source, check_split, crop_to_shared, fingerprint, usable
 from errors import UserError
 from settings.pictures import DIV2K_TRACKS
 
@@ -87,20 +85,14 @@ def _track(track, *, scale, degrade):
 
 def _pairs(builder, *, split, scale, degrade):
     """Yield (name, hr, lr) in the fixed order of the prepared files."""
-    usable = 0
-    for number, example in enumerate(read_in_order(builder, split)):
+
+    def read(item):
+        number, example = item
         name, hr, lr = f"{split}_{number:04d}", example["hr"], example["lr"]
         if degrade:
-            usable += 1
-            yield from degrade.pairs(name, hr, index=number, split=split)
-            continue
-        shared = crop_to_shared(hr, lr, scale)
-        if shared is None:
-            logging.warning("left out: %s: HR %s and LR %s do not fit scale %d", name, hr.shape, lr.shape, scale)
-            continue
-        usable += 1
-        yield name, *shared
-    if not usable:
-        raise UserError(
-            f"{builder.data_path}: no usable pair for {split}; delete that folder to have it prepared again"
-        )
+            return degrade.pairs(name, hr, index=number, split=split)
+        return [(name, *crop_to_shared(hr, lr, scale=scale, name=name))]
+
+    none = f"{builder.data_path}: no usable pair for {split}; delete that folder to have it prepared again"
+    for pairs in usable(enumerate(read_in_order(builder, split)), read, otherwise=none):
+        yield from pairs

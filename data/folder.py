@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from absl import logging
 
 from data.degradation import Degradation
 from data.images import IMAGE_SUFFIXES, IN_BLOCKS, list_images, read_rgb
-from data.source import Source, check_split, fingerprint
+from data.source import Source, check_split, fingerprint, usable
 from errors import UserError
 
 _HOLD_OUT_EVERY = 20
@@ -106,24 +105,20 @@ def usable_images(paths: list[Path], *, root: Path, what: str, smallest: int) ->
     The others are left out with a warning that names them; their numbers are skipped. Raises UserError in the end where
     none is usable; what: "images for train", say, for that message.
     """
-    usable = 0
-    for number, path in enumerate(paths):
-        try:
-            image = read_rgb(path)
-        except UserError as error:
-            logging.warning("left out: %s", error)
-            continue
+
+    def read(item):
+        number, path = item
+        image = read_rgb(path)
         height, width = image.shape[:2]
         if min(height, width) < smallest:
-            logging.warning("left out: %s: %dx%d pixels, shorter side below %d", path, width, height, smallest)
-            continue
-        usable += 1
-        yield number, path.relative_to(root).as_posix(), image
-    if not usable:
-        raise UserError(
-            f"{root}: none of {len(paths)} {what} is usable; looked for undamaged "
-            f"{' '.join(IMAGE_SUFFIXES)} files of at least {smallest} pixels on the shorter side"
-        )
+            raise UserError(f"{path}: {width}x{height} pixels, shorter side below {smallest}")
+        return number, path.relative_to(root).as_posix(), image
+
+    none = (
+        f"{root}: none of {len(paths)} {what} is usable; looked for undamaged "
+        f"{' '.join(IMAGE_SUFFIXES)} files of at least {smallest} pixels on the shorter side"
+    )
+    return usable(enumerate(paths), read, otherwise=none)
 
 
 def _in_blocks(path):

@@ -18,7 +18,7 @@ from absl import logging
 from data.folder import hold_out
 from data.image_reader import image_size
 from data.images import IMAGE_SUFFIXES, list_images, read_rgb
-from data.source import Source, check_split, crop_to_shared, fingerprint, fits_scale
+from data.source import Source, check_split, crop_to_shared, fingerprint, fits_scale, usable
 from errors import UserError
 
 _SCALE_ENDING = re.compile(r"[_-]?x\d+$", re.IGNORECASE)
@@ -176,18 +176,9 @@ def _describe(scale):
 
 def _read(pairs, *, scale):
     """Yield (name, hr, lr)."""
-    usable = 0
-    for pair in pairs:
-        try:
-            hr, lr = read_rgb(pair.hr), read_rgb(pair.lr)
-        except UserError as error:
-            logging.warning("left out: %s", error)
-            continue
-        shared = crop_to_shared(hr, lr, scale)
-        if shared is None:  # header and content disagree
-            logging.warning("left out: %s: HR %s and LR %s do not fit scale %d", pair.name, hr.shape, lr.shape, scale)
-            continue
-        usable += 1
-        yield pair.name, *shared
-    if not usable:
-        raise UserError(f"none of {len(pairs)} pairs is usable, the first being {pairs[0].hr} and {pairs[0].lr}")
+
+    def read(pair):  # sizes do not fit where a header and the content disagree
+        return pair.name, *crop_to_shared(read_rgb(pair.hr), read_rgb(pair.lr), scale=scale, name=pair.name)
+
+    none = f"none of {len(pairs)} pairs is usable, the first being {pairs[0].hr} and {pairs[0].lr}"
+    return usable(pairs, read, otherwise=none)

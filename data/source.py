@@ -9,9 +9,14 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from absl import logging
+
+from errors import UserError
+
+Item, Read = TypeVar("Item"), TypeVar("Read")
 
 _DECODING_VERSION = 2  # raise it when the same files would give another store: cached ones are then built anew
 
@@ -63,20 +68,36 @@ def fingerprint(files: Iterable[str | os.PathLike], **options: Any) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:40]
 
 
+def usable(items: Iterable[Item], read: Callable[[Item], Read], *, otherwise: str) -> Iterator[Read]:
+    """Yield read(item) of each item. Where `read` raises UserError the item is left out, and the error is a warning.
+
+    Raises UserError(otherwise) in the end where all were left out.
+    """
+    found = False
+    for item in items:
+        try:
+            result = read(item)
+        except UserError as error:
+            logging.warning("left out: %s", error)
+            continue
+        found = True
+        yield result
+    if not found:
+        raise UserError(otherwise)
+
+
 def fits_scale(hr_side: int, lr_side: int, scale: int) -> bool:
     """Whether a side of hr_side pixels, shrunk by scale and cut or rounded up to whole pixels, has lr_side pixels."""
     return abs(hr_side - lr_side * scale) < scale
 
 
-def crop_to_shared(hr: np.ndarray, lr: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray] | None:
+def crop_to_shared(hr: np.ndarray, lr: np.ndarray, *, scale: int, name: str) -> tuple[np.ndarray, np.ndarray]:
     """(hr, lr) cut at the bottom and right to the part they share, with HR scale times as large.
 
-    None where the sizes are no pair of that scale, or where no whole LR pixel is shared.
+    Raises UserError, "NAME: reason", where the sizes are no pair of that scale, or where no whole LR pixel is shared.
     """
     sides = list(zip(hr.shape[:2], lr.shape[:2], strict=True))
-    if not all(fits_scale(large, small, scale) for large, small in sides):
-        return None
     height, width = (min(large // scale, small) for large, small in sides)
-    if not height or not width:
-        return None
+    if not height or not width or not all(fits_scale(large, small, scale) for large, small in sides):
+        raise UserError(f"{name}: HR {hr.shape} and LR {lr.shape} do not fit scale {scale}")
     return hr[: height * scale, : width * scale], lr[:height, :width]
