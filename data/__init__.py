@@ -9,9 +9,10 @@ store:
 Inside this package pictures are uint8 in 0..255; batches are float32 in [0, 1].
 """
 
-from data.bicubic import bicubic_resize, crop_to_multiple, downscale, upscale
+from data.bicubic import bicubic_resize, downscale, upscale
 from data.celeb_a import celeb_a
 from data.choice import DATASETS, check_pictures, labelled_part, open_pictures, open_source
+from data.cutting import crop_to_multiple
 from data.degradation import Degradation
 from data.div2k import div2k
 from data.folder import folder

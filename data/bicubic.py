@@ -65,7 +65,7 @@ def iter_resized(
 def downscale(image: np.ndarray, scale: int) -> np.ndarray:
     """Shrink by a whole factor: (H, W[, C]) to (H / scale, W / scale[, C]), type and range as `bicubic_resize`.
 
-    Raises ValueError unless H and W are multiples of scale; see `crop_to_multiple`.
+    Raises ValueError unless H and W are multiples of scale; see `data.cutting.crop_to_multiple`.
     """
     height, width = np.shape(image)[:2]
     if height % scale or width % scale:
@@ -79,17 +79,6 @@ def upscale(image: np.ndarray, scale: int) -> np.ndarray:
     """Enlarge by a whole factor: (H, W[, C]) to (H * scale, W * scale[, C]), type and range as `bicubic_resize`."""
     height, width = np.shape(image)[:2]
     return bicubic_resize(image, height=height * scale, width=width * scale, scale=scale)
-
-
-def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
-    """Cut rows off the bottom and columns off the right until both are multiples of scale: a view, no copy.
-
-    Raises ValueError where nothing would be left (a side shorter than scale).
-    """
-    height, width = np.shape(image)[:2]
-    if min(height, width) < scale:
-        raise ValueError(f"a picture of {height}x{width} pixels is smaller than the scale {scale}")
-    return image[: height - height % scale, : width - width % scale]
 
 
 def cubic_kernel(x: np.ndarray) -> np.ndarray:

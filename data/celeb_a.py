@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from data.bicubic import bicubic_resize
+from data.cutting import middle
 from data.degradation import Degradation
 from data.prepared import builder_files, prepared_builder, read_in_order
 from data.source import Source, check_split, fingerprint, usable
@@ -92,5 +93,4 @@ def _pairs(builder, *, split, count, degrade):
 def _face(picture):
     """The middle square of a picture (H, W, 3), 256x256 uint8."""
     side = min(picture.shape[:2])
-    top, left = ((length - side) // 2 for length in picture.shape[:2])
-    return bicubic_resize(picture[top : top + side, left : left + side], height=_SIDE, width=_SIDE)
+    return bicubic_resize(middle(picture, (side, side)), height=_SIDE, width=_SIDE)

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from data.bicubic import crop_to_multiple, downscale
+from data.bicubic import downscale
+from data.cutting import crop_to_multiple, even_grid
 from data.degrading_steps import gaussian_blur
 from data.image_pixels import round_levels
 from data.photo_degradation import degrade_as_phones_do
@@ -132,14 +133,3 @@ class Degradation:
 def _tiles(hr, scale):
     """An even grid of (H, W, 3) whose parts have at least _TILE * scale to a side where the image has that."""
     return even_grid(hr, counts=tuple(max(1, side // scale // _TILE) for side in hr.shape[:2]), unit=scale)
-
-
-def even_grid(image: np.ndarray, *, counts: tuple[int, int], unit: int = 1) -> list[np.ndarray]:
-    """Cut (H, W, 3) into an even grid of views, row by row. counts: of rows and columns. unit: sides are multiples of it."""
-    rows, columns = (_cuts(side // unit, count, unit) for side, count in zip(image.shape[:2], counts, strict=True))
-    return [image[top:bottom, left:right] for top, bottom in rows for left, right in columns]
-
-
-def _cuts(side, count, unit):
-    edges = [number * side // count * unit for number in range(count + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))

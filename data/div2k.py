@@ -8,9 +8,10 @@ three times that on disc while it unpacks; later uses need no network. For acade
 
 from pathlib import Path
 
+from data.cutting import crop_to_shared
 from data.degradation import Degradation
 from data.prepared import builder_files, prepared_builder, read_in_order
-from data.source import Source, check_split, crop_to_shared, fingerprint, usable
+from data.source import Source, check_split, fingerprint, usable
 from errors import UserError
 from settings.pictures import DIV2K_TRACKS
 

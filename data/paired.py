@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 from absl import logging
 
+from data.cutting import crop_to_shared, fits_scale
 from data.folder import hold_out
 from data.image_reader import image_size
 from data.images import IMAGE_SUFFIXES, list_images, read_rgb
-from data.source import Source, check_split, crop_to_shared, fingerprint, fits_scale, usable
+from data.source import Source, check_split, fingerprint, usable
 from errors import UserError
 
 _SCALE_ENDING = re.compile(r"[_-]?x\d+$", re.IGNORECASE)

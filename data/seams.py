@@ -5,13 +5,14 @@ import math
 import numpy as np
 
 BLOCK = 8
+ENOUGH = (1024, 1024)  # height and width: more need not be looked at to see blocks
 LEAST_SIDE = BLOCK + 3  # pixels: one period of steps, each with one beside it on either side
 
 _TRACE = 0.4  # levels, added to both sides of a ratio: a flat image has 1, and what nobody sees does not count
 # The ratio from which on blocks are seen. Kodak's 24 images have at most 1.03; as JPEG of quality 75 half of them have more than 1.44.
 _SEEN = 1.4
 _CONTOUR = 12.0  # levels: what stands out further is drawn, such as a line or a QR code; seams of JPEG are weaker
-_LEAST_JUDGED, _MOST_JUDGED = 64, 1024  # pixels a side
+_LEAST_JUDGED = 64  # pixels a side
 
 
 def block_seams(plane: np.ndarray, *, scale: int = 1) -> float:
@@ -34,20 +35,16 @@ def block_seams(plane: np.ndarray, *, scale: int = 1) -> float:
 
 
 def shows_blocks(plane: np.ndarray) -> bool:
-    """Whether an image that was decoded, and perhaps cropped, shows the blocks of JPEG: the measure of `block_seams` at the best of 8 offsets.
+    """Whether an image shows the blocks of JPEG, also after it was decoded and cropped.
 
-    plane (H, W), luma in levels of 255; of a large image the `middle` will do. Steps that stand out by more than 12 levels are left out; rows and
-    columns both have to show it. False for a side of less than 64 pixels.
+    The measure is that of `block_seams` at the best of 8 offsets, without steps that stand out by more than 12 levels. Rows
+    and columns both have to show blocks.
+
+    plane (H, W): luma in levels of 255; the middle of size ENOUGH will do. False for a side of less than 64 pixels.
     """
     if min(plane.shape) < _LEAST_JUDGED:
         return False
     return min(float(_by_offset(part, 1, _CONTOUR).max()) for part in (plane, plane.T)) > _SEEN
-
-
-def middle(image: np.ndarray) -> np.ndarray:
-    """At most 1024x1024 pixels from the middle of an image (H, W) or (H, W, channels)."""
-    top, left = (max(0, side - _MOST_JUDGED) // 2 for side in image.shape[:2])
-    return image[top : top + _MOST_JUDGED, left : left + _MOST_JUDGED]
 
 
 def _by_offset(plane, scale, most):

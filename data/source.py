@@ -84,20 +84,3 @@ def usable(items: Iterable[Item], read: Callable[[Item], Read], *, otherwise: st
         yield result
     if not found:
         raise UserError(otherwise)
-
-
-def fits_scale(hr_side: int, lr_side: int, scale: int) -> bool:
-    """Whether a side of hr_side pixels, shrunk by scale and cut or rounded up to whole pixels, has lr_side pixels."""
-    return abs(hr_side - lr_side * scale) < scale
-
-
-def crop_to_shared(hr: np.ndarray, lr: np.ndarray, *, scale: int, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """(hr, lr) cut at the bottom and right to the part they share, with HR scale times as large.
-
-    Raises UserError, "NAME: reason", where the sizes are no pair of that scale, or where no whole LR pixel is shared.
-    """
-    sides = list(zip(hr.shape[:2], lr.shape[:2], strict=True))
-    height, width = (min(large // scale, small) for large, small in sides)
-    if not height or not width or not all(fits_scale(large, small, scale) for large, small in sides):
-        raise UserError(f"{name}: HR {hr.shape} and LR {lr.shape} do not fit scale {scale}")
-    return hr[: height * scale, : width * scale], lr[:height, :width]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from data.degradation import even_grid
+from data.cutting import even_grid, middle
 from data.folder import folder, hold_out, usable_images
 from data.images import IMAGE_SUFFIXES, list_images
 from data.source import Source, check_split, fingerprint
@@ -92,8 +92,7 @@ def _tiles(name: str, lr: np.ndarray, *, split: str) -> Iterator[tuple[str, np.n
     if max(height, width) <= _TILE:
         yield name, lr
     elif split == "validation":
-        top, left = (max(0, side - _TILE) // 2 for side in (height, width))
-        yield f"{name} middle", lr[top : top + _TILE, left : left + _TILE]
+        yield f"{name} middle", middle(lr, (_TILE, _TILE))
     else:
         grid = even_grid(lr, counts=(-(-height // _TILE), -(-width // _TILE)))
         yield from ((f"{name} tile {number}", tile) for number, tile in enumerate(grid))

@@ -8,6 +8,7 @@ import tensorflow as tf
 from absl import logging
 
 from data import PictureStore, upscale
+from data.cutting import middle
 from evaluation.metrics import psnr, ssim
 from inference.pixels import to_uint8
 
@@ -74,8 +75,4 @@ class Validator:
 
 def _middle(lr, hr, size, scale):
     """Central crop of at most size × size low-resolution pixels from an aligned pair, copied out of the store."""
-    height, width = lr.shape[:2]
-    top, left = max(0, (height - size) // 2), max(0, (width - size) // 2)
-    lr = lr[top : top + size, left : left + size]
-    hr = hr[top * scale : (top + lr.shape[0]) * scale, left * scale : (left + lr.shape[1]) * scale]
-    return np.array(lr), np.array(hr)
+    return np.array(middle(lr, (size, size))), np.array(middle(hr, (size * scale, size * scale), unit=scale))

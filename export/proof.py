@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data.cutting import middle
 from evaluation.latency import measure
 from evaluation.metrics import psnr
 from export.graph import float_operations, operations, outside_xnnpack
@@ -122,6 +123,4 @@ def _middle(picture, size, scale=1):
     size = [side * scale for side in size]
     missing = [max(0, side - have) for side, have in zip(size, picture.shape, strict=False)]
     picture = np.pad(picture, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="symmetric")
-    # In whole low-resolution pixels, so that lr and hr keep showing the same.
-    top, left = ((have - side) // scale // 2 * scale for side, have in zip(size, picture.shape, strict=False))
-    return picture[top : top + size[0], left : left + size[1]]
+    return middle(picture, size, unit=scale)

@@ -14,8 +14,9 @@ from absl import logging
 from PIL import Image
 
 import weights
+from data.cutting import middle
 from data.image_reader import TIFF_HEADS, Still
-from data.seams import middle, shows_blocks
+from data.seams import ENOUGH, shows_blocks
 from data.tiff_pixels import shown_page
 from errors import UserError, reason
 from inference.composition import PreservedColour, SelfEnsemble
@@ -98,7 +99,7 @@ def trace_of_loss(path: Path, image: Still) -> str | None:
         raise UserError(f"{path}: damaged or unreadable: {reason(error)}") from error
     if coded:
         return f"is {coded}"
-    return "shows JPEG blocks" if shows_blocks(_luma(middle(image.colours))) else None
+    return "shows JPEG blocks" if shows_blocks(_luma(middle(image.colours, ENOUGH))) else None
 
 
 def _lossy_coding(path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.bicubic import bicubic_resize, crop_to_multiple, downscale, upscale
+from data.bicubic import bicubic_resize, downscale, upscale
 
 
 def keys(x):
@@ -141,16 +141,9 @@ def test_uint8_is_clipped_and_float_is_not():
     assert {0, 255} <= set(np.unique(upscale(step, 2)).tolist())
 
 
-def test_crop_to_multiple_cuts_bottom_and_right():
-    image = noise(11, 14, 3)
-    np.testing.assert_array_equal(crop_to_multiple(image, 4), image[:8, :12])
-
-
 def test_refusals():
     with pytest.raises(ValueError, match="10x12.*4"):
         downscale(noise(10, 12), 4)
-    with pytest.raises(ValueError, match="3x9"):
-        crop_to_multiple(noise(3, 9), 4)
     with pytest.raises(ValueError, match="int32"):
         upscale(np.zeros((4, 4), np.int32), 2)
     with pytest.raises(ValueError, match=r"\(4,\)"):

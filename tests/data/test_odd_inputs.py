@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from data.cutting import crop_to_shared, fits_scale
 from data.folder import folder
 from data.images import list_images, read_rgb
 from data.mapped_file import MappedFile
 from data.paired import paired
 from data.patches import PatchSampler
-from data.source import crop_to_shared, fits_scale
 from data.store import PictureStore
 from errors import UserError
 
