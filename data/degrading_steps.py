@@ -12,9 +12,7 @@ import numpy as np
 from PIL import Image
 from scipy import fft, ndimage, special
 
-from data.image_pixels import round_levels
-
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+from data.image_pixels import LUMA, round_levels
 
 
 def gaussian_kernel(size: int, *, sigma: float | tuple[float, float, float], beta: float = 1.0) -> np.ndarray:
@@ -90,7 +88,7 @@ def add_poisson_noise(picture: np.ndarray, *, scale: float, grey: bool, rng: np.
 
     grey: drawn from the luma, and the same in R, G and B. uint8 (H, W, 3) to the same.
     """
-    mean = (picture @ _LUMA)[..., None] if grey else picture.astype(np.float32)
+    mean = (picture @ LUMA)[..., None] if grey else picture.astype(np.float32)
     return round_levels(picture + (rng.poisson(mean) - mean) * np.float32(scale))
 
 

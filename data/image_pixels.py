@@ -13,6 +13,9 @@ from PIL import Image, ImageCms
 
 from errors import UserError, reason
 
+# Shares of R, G and B in the luma of ITU-R BT.601, full range. The sum is 1: what is grey keeps its values.
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
 _PPM_HEADER = re.compile(rb"P6\s+(?:#[^\n]*\n\s*)*(\d+)\s+(?:#[^\n]*\n\s*)*(\d+)\s+(?:#[^\n]*\n\s*)*(\d+)\s")
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import logging
 
+from data.image_pixels import LUMA
 from data.mixture import Mixture, labelled_rows
 from data.orientations import ORIENTATIONS, orient
 from data.store import PictureStore
@@ -23,8 +24,6 @@ from errors import UserError
 
 if TYPE_CHECKING:  # so that reading images does not wait for TensorFlow to load
     import tensorflow as tf
-
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 def batches(
@@ -215,7 +214,7 @@ def busiest(candidates: np.ndarray) -> np.ndarray:
     """Index of the crop with the largest mean absolute luma gradient: (R, n, p, p, 3) uint8 to (R,) int."""
     if candidates.shape[1] == 1:
         return np.zeros(len(candidates), np.int64)
-    luma = candidates @ _LUMA
+    luma = candidates @ LUMA
     across = np.abs(np.diff(luma, axis=-1)).sum(axis=(-2, -1))  # crops are of one size: sums order them as means do
     down = np.abs(np.diff(luma, axis=-2)).sum(axis=(-2, -1))
     return np.argmax(across + down, axis=1)

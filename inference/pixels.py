@@ -2,10 +2,8 @@
 
 import numpy as np
 
+from data.image_pixels import LUMA
 from errors import UserError
-
-# BT.601 luma, full range. The sum is 1: a grey picture that stays grey keeps its values.
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 # Rows converted in one go: few enough to stay in the processor's cache.
 _ROWS_AT_A_TIME = 32
