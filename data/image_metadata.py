@@ -10,12 +10,13 @@ from PIL import ExifTags, Image
 
 from errors import reason
 
-_XMP, _IPTC, _PHOTOSHOP_IPTC = 700, 33723, 0x0404
+XMP_TAG, IPTC_TAG, _ICC_TAG = 700, 33723, 34675  # of TIFF
+_PHOTOSHOP_IPTC = 0x0404
 
 # TIFF tags that say how the old file stored its pixels: wrong for the new one. XMP, IPTC and ICC have fields of their own.
-_LAYOUT_TAGS = frozenset(range(254, 260)) | {262, 266, 273, 277, 278, 279, 284, 317, 320, 330, 338, 339, 347, 34675}
+_LAYOUT_TAGS = frozenset(range(254, 260)) | {262, 266, 273, 277, 278, 279, 284, 317, 320, 330, 338, 339, 347}
 _LAYOUT_TAGS |= frozenset(range(322, 326)) | {332, 333, 334, 512, 513, 514, 515, 519, 520, 521}
-_LAYOUT_TAGS |= {_XMP, _IPTC}
+_LAYOUT_TAGS |= {XMP_TAG, IPTC_TAG, _ICC_TAG}
 _IFDS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 
 # PNG chunks that say what the numbers mean as colours, and the values that mean sRGB.
@@ -96,9 +97,8 @@ def metadata_of_tiff(file, page) -> tuple[Metadata, int]:
         return struct.pack(f"{file.byteorder}{len(value)}L", *value) if isinstance(value, tuple) else value
 
     orientation = page.tags[274].value if 274 in page.tags else None
-    xmp, iptc, profile = (
-        value if isinstance(value := _or_none(tag, code), bytes) else None for code in (700, 33723, 34675)
-    )
+    values = (_or_none(tag, code) for code in (XMP_TAG, IPTC_TAG, _ICC_TAG))
+    xmp, iptc, profile = (value if isinstance(value, bytes) else None for value in values)
     orientation = _orientation(orientation, xmp)
     kept = _kept_exif(exif)
     if kept and orientation != 1:

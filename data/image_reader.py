@@ -30,7 +30,7 @@ _MAX_SIDE = 1_000_000  # libpng's limit; so thin an image takes hours
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM")  # and TIFF
 TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # In these a second frame is an animation. (In a JPEG it is the other eye, or a gain map: not missed.)
-_ANIMATED = ("GIF", "WEBP", "PNG")
+ANIMATED = ("GIF", "WEBP", "PNG")
 
 _NOTHING = Metadata()
 
@@ -235,7 +235,7 @@ def _jpeg_precision(head):
 
 def _decoded(path, image, limit, first):
     limit.check(*image.size)
-    if image.format not in _ANIMATED or getattr(image, "n_frames", 1) == 1:
+    if image.format not in ANIMATED or getattr(image, "n_frames", 1) == 1:
         image.load()
         return _still(path, image)
     shown = range(1 if image.info.get("default_image") else 0, image.n_frames)  # a PNG's stand-in is not shown

@@ -14,12 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin
 
-from data.image_metadata import Metadata
+from data.image_metadata import IPTC_TAG, XMP_TAG, Metadata
 
 _NOTHING = Metadata()
-
-
-_XMP, _IPTC = 700, 33723  # TIFF tags
 _FILTERED_AT_A_TIME = 1 << 16  # bytes: what stays in the processor's cache
 
 
@@ -248,8 +245,8 @@ class TiffWriter:
             tags[TiffImagePlugin.X_RESOLUTION], tags[TiffImagePlugin.Y_RESOLUTION] = carried.dpi
             tags[TiffImagePlugin.RESOLUTION_UNIT] = 2
         fields = (
-            (_XMP, 1, carried.xmp),
-            (_IPTC, 7, carried.iptc),
+            (XMP_TAG, 1, carried.xmp),
+            (IPTC_TAG, 7, carried.iptc),
             (TiffImagePlugin.ICCPROFILE, 7, carried.icc_profile),
         )
         for tag, kind, content in fields:

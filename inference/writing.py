@@ -20,6 +20,7 @@ from absl import logging
 from PIL import ExifTags, Image
 
 from data.image_metadata import Metadata
+from data.image_reader import ANIMATED
 from errors import UserError, reason
 from inference.strip_writers import JpegWriter, Layout, PngWriter, TiffWriter, WholeWriter
 
@@ -48,7 +49,6 @@ WRITABLE = {
 }
 _NOTHING = Metadata()
 _ENCODED_AT_A_TIME = 1 << 22  # samples
-_ANIMATED = ("GIF", "WEBP", "PNG")
 _MAX_JPEG_SEGMENT = 65533
 
 # The longest side a format can hold, in pixels.
@@ -177,7 +177,7 @@ def check_result(path, *, width: int, height: int, frames: int = 1, memory: floa
     frames: more than 1 of an animation. memory: in bytes, of what has to be collected before it is encoded; None: any.
     """
     path, file_format = Path(path), WRITABLE[Path(path).suffix.lower()]
-    if frames > 1 and file_format not in _ANIMATED:
+    if frames > 1 and file_format not in ANIMATED:
         raise UserError(f"{path}: cannot hold {frames} frames; write .gif, .webp or .png (--format)")
     longest = _LONGEST_SIDE.get(file_format)
     if longest and max(width, height) > longest:
