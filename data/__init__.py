@@ -9,51 +9,33 @@ store:
 Inside this package pictures are uint8 in 0..255; batches are float32 in [0, 1].
 """
 
-from data.bicubic import bicubic_resize, downscale, upscale
-from data.celeb_a import celeb_a
-from data.choice import DATASETS, check_pictures, labelled_part, open_pictures, open_source
+from data.bicubic import downscale, upscale
+from data.choice import DATASETS, check_pictures, labelled_part, open_pictures
 from data.cutting import crop_to_multiple
-from data.degradation import Degradation
-from data.div2k import div2k
-from data.folder import folder
 from data.images import IMAGE_SUFFIXES, list_images, read_rgb
 from data.mixture import Mixture, labelled_rows
-from data.orientations import ORIENTATIONS, inverse_orient, orient
 from data.paired import paired
 from data.patches import batches, check_patch_size
 from data.sample import sample
-from data.source import Source
 from data.store import PictureStore, open_store
-from data.unlabelled import unlabelled
 
 __all__ = [
     "DATASETS",
     "IMAGE_SUFFIXES",
-    "ORIENTATIONS",
-    "Degradation",
     "Mixture",
     "PictureStore",
-    "Source",
     "batches",
-    "bicubic_resize",
-    "celeb_a",
     "check_patch_size",
     "check_pictures",
     "crop_to_multiple",
-    "div2k",
     "downscale",
-    "folder",
-    "inverse_orient",
     "labelled_part",
     "labelled_rows",
     "list_images",
     "open_pictures",
-    "open_source",
     "open_store",
-    "orient",
     "paired",
     "read_rgb",
     "sample",
-    "unlabelled",
     "upscale",
 ]

@@ -25,8 +25,6 @@ from data.source import fingerprint
 from data.store import PictureStore
 from errors import UserError, reason
 
-FORMATS = ("uint8", "float16")
-
 
 class TeacherPictures:
     """sr(i): the teacher's picture of LR picture i, a read-only (H * scale, W * scale, 3) view into a memory map.

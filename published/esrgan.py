@@ -1,42 +1,13 @@
 """RRDB, by its three sets of names, and Real-ESRGAN's small network: what most people's own upscalers are."""
 
 import re
-from collections.abc import Mapping
 
 from errors import UserError
-from published.parts import Part, Published
-from published.tensors import Tensor
+from published.parts import Part, Published, Tensors, count, rgb_channels, sub_pixel_scale
 
-Tensors = Mapping[str, Tensor]
 # How the parts of an RRDB network are called: in the second release of ESRGAN and BSRGAN, and in BasicSR and Real-ESRGAN.
 _RELEASED = {"block": "RRDB_trunk.{}.RDB{}.conv{}", "trunk": "trunk_conv", "up": "upconv{}", "high": "HRconv"}
 _BASICSR = {"block": "body.{}.rdb{}.conv{}", "trunk": "conv_body", "up": "conv_up{}", "high": "conv_hr"}
-
-
-def count(tensors: Tensors, pattern: str) -> int:
-    """One more than the largest number that the pattern's first group has among the names; 0 where none fits."""
-    numbers = [int(found[1]) for name in tensors if (found := re.fullmatch(pattern, name)) and len(found[1]) < 5]
-    return max(numbers, default=-1) + 1
-
-
-def rgb_channels(tensors: Tensors, name: str, *, among: tuple[int, ...] = (3,)) -> int:
-    """The input channels of a convolution. Raises UserError for a network of other than RGB images."""
-    shape = tensors[name].shape
-    channels = shape[1] if len(shape) == 4 else 0
-    if channels not in among:
-        what = {1: "grey images or luma alone", 4: "images with alpha"}.get(channels, f"{channels} channels")
-        raise UserError(
-            f"a network of {what} (its first convolution {name} has the shape {shape}); only RGB networks run here"
-        )
-    return channels
-
-
-def sub_pixel_scale(channels: int) -> int:
-    """The scale of a last convolution with so many channels. Raises UserError where it gives no RGB image."""
-    scale = round((channels / 3) ** 0.5)
-    if scale < 1 or 3 * scale**2 != channels:
-        raise UserError(f"its last convolution gives {channels} channels, which are no RGB image at any scale")
-    return scale
 
 
 def rrdb(tensors: Tensors) -> Published | None:

@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from errors import UserError
-from published.esrgan import Tensors
-from published.parts import Part, Published
+from published.parts import Part, Published, Tensors
 
 _KINDS = {
     ("bias", "kernel"): "conv",

@@ -1,12 +1,18 @@
-"""What a published network is in terms of one of ours: its class, its sizes, and which of its tensors goes into which of our layers."""
+"""What a published network is in terms of one of ours: its class, its sizes, which of its tensors fills which of our layers.
 
+And what names and shapes say, whatever the network.
+"""
+
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from errors import UserError
 from published.tensors import Tensor
 
+Tensors = Mapping[str, Tensor]
 _SUFFIXES = {
     "conv": ("weight", "bias"),
     "prelu": ("weight",),
@@ -67,16 +73,16 @@ class Published:
     def scale(self) -> int:
         return self.config["scale"]
 
-    def lacking(self, tensors: Mapping[str, Tensor]) -> list[str]:
+    def lacking(self, tensors: Tensors) -> list[str]:
         """Names of tensors that this network needs and the file has not."""
         return [name for part in self.parts for name in part.names if name not in tensors]
 
-    def left_over(self, tensors: Mapping[str, Tensor]) -> list[str]:
+    def left_over(self, tensors: Tensors) -> list[str]:
         """Names of tensors that the file has and this network has no place for."""
         used = {name for part in self.parts for name in part.names} | self.ignored
         return [name for name in tensors if name not in used and not name.endswith("num_batches_tracked")]
 
-    def parameters(self, tensors: Mapping[str, Tensor]) -> int:
+    def parameters(self, tensors: Tensors) -> int:
         """How many numbers of the file the network is made of."""
         return sum(tensors[name].size for part in self.parts for name in part.names)
 
@@ -88,3 +94,29 @@ class Found(NamedTuple):
     network: Published
     tensors: dict[str, Tensor]
     where: str
+
+
+def count(tensors: Tensors, pattern: str) -> int:
+    """One more than the largest number that the pattern's first group has among the names; 0 where none fits."""
+    numbers = [int(found[1]) for name in tensors if (found := re.fullmatch(pattern, name)) and len(found[1]) < 5]
+    return max(numbers, default=-1) + 1
+
+
+def rgb_channels(tensors: Tensors, name: str, *, among: tuple[int, ...] = (3,)) -> int:
+    """The input channels of a convolution. Raises UserError for a network of other than RGB images."""
+    shape = tensors[name].shape
+    channels = shape[1] if len(shape) == 4 else 0
+    if channels not in among:
+        what = {1: "grey images or luma alone", 4: "images with alpha"}.get(channels, f"{channels} channels")
+        raise UserError(
+            f"a network of {what} (its first convolution {name} has the shape {shape}); only RGB networks run here"
+        )
+    return channels
+
+
+def sub_pixel_scale(channels: int) -> int:
+    """The scale of a last convolution with so many channels. Raises UserError where it gives no RGB image."""
+    scale = round((channels / 3) ** 0.5)
+    if scale < 1 or 3 * scale**2 != channels:
+        raise UserError(f"its last convolution gives {channels} channels, which are no RGB image at any scale")
+    return scale

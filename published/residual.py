@@ -3,8 +3,7 @@
 import math
 from dataclasses import replace
 
-from published.esrgan import Tensors, count, rgb_channels, sub_pixel_scale
-from published.parts import Part, Published
+from published.parts import Part, Published, Tensors, count, rgb_channels, sub_pixel_scale
 
 _DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 # Standard deviations of ImageNet, which torchvision divides by.

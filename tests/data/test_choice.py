@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-import data
+from data.choice import open_source
 from errors import UserError
 from runs import with_pictures_of
 from settings.pictures import Pictures
@@ -25,7 +25,7 @@ def here(tmp_path, monkeypatch):
 
 
 def described(**values):
-    return data.open_source(Pictures(**values), "validation").description
+    return open_source(Pictures(**values), "validation").description
 
 
 def test_settings_reach_the_data_set(here):
@@ -41,7 +41,7 @@ def test_settings_reach_the_data_set(here):
 
 def adopted(run, given=(), **values):
     command = TrainStudent(given=frozenset(given)).with_values(**values)
-    return data.open_source(with_pictures_of(run, command).pictures, "validation").description
+    return open_source(with_pictures_of(run, command).pictures, "validation").description
 
 
 def test_a_run_says_which_images_unless_the_command_does(here):

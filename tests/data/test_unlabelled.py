@@ -9,6 +9,7 @@ from PIL import Image
 
 import data
 from data.teacher_pictures import open_teacher_pictures
+from data.unlabelled import unlabelled
 from errors import UserError
 from settings.pictures import Pictures
 
@@ -31,7 +32,7 @@ def images(tmp_path):
 
 
 def opened(root, tmp_path, split="train", **more):
-    return data.open_store(data.unlabelled(root, split=split, **more), cache_dir=tmp_path / "cache")
+    return data.open_store(unlabelled(root, split=split, **more), cache_dir=tmp_path / "cache")
 
 
 def test_each_image_is_what_pillow_decodes(images, tmp_path):
