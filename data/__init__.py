@@ -1,4 +1,4 @@
-"""data: from picture files to batches.
+"""data: from image files to batches.
 
 A data set is a function that returns a `Source`; `open_store` decodes it once; `batches` draws training crops from the
 store:
@@ -6,7 +6,7 @@ store:
     store = open_store(DATASETS["folder"]("photos", split="train", scale=4))
     for lr, hr in batches(store, batch_size=16, patch_size=48, seed=0): ...
 
-Inside this package pictures are uint8 in 0..255; batches are float32 in [0, 1].
+Inside this package images are uint8 in 0..255; batches are float32 in [0, 1].
 """
 
 from data.bicubic import downscale, upscale

@@ -1,6 +1,6 @@
 """data/bicubic.py: the bicubic resize of the super-resolution literature (MATLAB's `imresize`).
 
-Published figures stand on low-resolution pictures made by `imresize`, and a network trained on another resize
+Published figures stand on low-resolution images made by `imresize`, and a network trained on another resize
 (`tf.image.resize`, OpenCV) loses decibels on them. What defines it: Keys' cubic kernel with a = -0.5, widened by
 1/scale when shrinking (antialiasing), pixel centres at half-integers, borders mirrored with the edge pixel repeated,
 weights normalised to a sum of one. Everything is computed in float64 and rounded once, half-up, at the end: the same
@@ -20,7 +20,7 @@ _TIE_GUARD = 1e-9  # float64 noise is about 1e-13 of 255; a true distance from .
 
 
 def bicubic_resize(image: np.ndarray, *, height: int, width: int, scale: float | None = None) -> np.ndarray:
-    """Resize a picture to `height` x `width` pixels.
+    """Resize an image to `height` x `width` pixels.
 
     image: (H, W) or (H, W, C). uint8 in 0..255 gives uint8, rounded half-up and clipped; float gives float64 in the
     range of the input, neither rounded nor clipped (the cubic overshoots at edges).
@@ -28,7 +28,7 @@ def bicubic_resize(image: np.ndarray, *, height: int, width: int, scale: float |
     axis, as in `imresize(A, [height width])`. The two differ only where height is not exactly H * scale.
 
     Returns (height, width) or (height, width, C). Works in strips, so that memory beyond input and output stays small.
-    Raises ValueError for another rank or type, an empty picture, or a size or scale that is not positive.
+    Raises ValueError for another rank or type, an empty image, or a size or scale that is not positive.
     """
     image = np.asarray(image)
     _check(image, height, width, scale)
@@ -44,9 +44,9 @@ def bicubic_resize(image: np.ndarray, *, height: int, width: int, scale: float |
 def iter_resized(
     strips: Iterable[np.ndarray], shape: tuple[int, ...], *, height: int, width: int
 ) -> Iterator[np.ndarray]:
-    """Resize a picture that comes in strips from top to bottom, as `bicubic_resize` does the whole.
+    """Resize an image that comes in strips from top to bottom, as `bicubic_resize` does the whole.
 
-    strips: arrays (rows, W) or (rows, W, C), uint8 or uint16, that follow each other; shape: of the whole picture. Yields
+    strips: arrays (rows, W) or (rows, W, C), uint8 or uint16, that follow each other; shape: of the whole image. Yields
     strips of the result, of the same type, rounded half-up. Holds no more rows than the kernel reaches.
     """
     blocks = _blocks(shape[0], height, height / shape[0])

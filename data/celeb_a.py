@@ -40,7 +40,7 @@ def celeb_a(
     """CelebA as a Source, downloaded and prepared under data_dir where it is not there yet.
 
     split: "train" or "validation", the official partitions. HR is the middle 178x178 of the 178x218 pixels of a
-    picture, enlarged to 256x256 by MATLAB's bicubic, as the face SRGAN's size asks for: it holds no finer detail than
+    image, enlarged to 256x256 by MATLAB's bicubic, as the face SRGAN's size asks for: it holds no finer detail than
     178 pixels can. 256 is cropped to a multiple of scale.
     pictures: how many of the 162,770 (19,867) are decoded, 0.21 MB of disc each; of the validation part at most 1000.
     TensorFlow Datasets has shuffled them, so that the first ones are a fair sample.
@@ -72,7 +72,7 @@ def _pairs(builder, *, split, count, degrade):
     """Yield (name, hr, lr) in the fixed order of the prepared files."""
     import tensorflow_datasets as tfds
 
-    # Decoded by Pillow, as every other picture: TensorFlow's own JPEG decoder is off by several levels.
+    # Decoded by Pillow, as every other image: TensorFlow's own JPEG decoder is off by several levels.
     as_files = {"image": tfds.decode.SkipDecoding()}
 
     def read(item):
@@ -91,6 +91,6 @@ def _pairs(builder, *, split, count, degrade):
 
 
 def _face(picture):
-    """The middle square of a picture (H, W, 3), 256x256 uint8."""
+    """The middle square of an image (H, W, 3), 256x256 uint8."""
     side = min(picture.shape[:2])
     return bicubic_resize(middle(picture, (side, side)), height=_SIDE, width=_SIDE)

@@ -11,7 +11,7 @@ from errors import UserError
 def middle(image: np.ndarray, size: tuple[int, int], *, unit: int = 1) -> np.ndarray:
     """The middle of an image, at most `size` (height, width); a shorter side stays whole.
 
-    unit: it begins at a multiple of so many rows and columns: with the scale, an HR image is cut where its LR image is.
+    unit: the part begins at a multiple of it. Given the scale, the parts of HR and of its LR image show the same.
     """
     top, left = (max(0, have - side) // unit // 2 * unit for side, have in zip(size, image.shape, strict=False))
     return image[top : top + size[0], left : left + size[1]]

@@ -35,8 +35,8 @@ class Degradation:
     """Makes LR images of HR images.
 
     name: "bicubic": MATLAB's, as published figures have it. "blur": a Gaussian of standard deviation 0.4 * scale HR
-    pixels (1.6 at scale 4), then bicubic. "blur_lr": bicubic, then a Gaussian on the LR picture, 25 pixels to a side, of a
-    standard deviation drawn for each picture from 0.1 to 2 LR pixels, as torchvision's GaussianBlur(25) does it (the public
+    pixels (1.6 at scale 4), then bicubic. "blur_lr": bicubic, then a Gaussian on the LR image, 25 pixels to a side, of a
+    standard deviation drawn for each image from 0.1 to 2 LR pixels, as torchvision's GaussianBlur(25) does it (the public
     face SRGAN, github.com/tymonhuchla/srgan-pytorch). "real": see data.real_degradation. "photo": see
     data.photo_degradation. scale: HR pixels per LR pixel along a side. seed: of what is drawn; "bicubic" and "blur"
     ignore it. draws: how many LR images are made of each training image or tile.

@@ -43,7 +43,7 @@ def sinc_kernel(size: int, *, cutoff: float) -> np.ndarray:
 
 
 def convolve(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """A uint8 picture (H, W, 3) under a kernel of odd side, borders mirrored; the same shape, rounded to uint8."""
+    """A uint8 image (H, W, 3) under a kernel of odd side, borders mirrored; the same shape, rounded to uint8."""
     height, width = picture.shape[:2]
     reach = len(kernel) // 2
     planes = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32)
@@ -63,10 +63,10 @@ def gaussian_blur(values: np.ndarray, sigma: float, **how: Any) -> np.ndarray:
 
 
 def resize(picture: np.ndarray, size: tuple[int, int], *, resample: int) -> np.ndarray:
-    """A uint8 picture to size (height, width), pixel grids aligned at their outer borders.
+    """A uint8 image to size (height, width), pixel grids aligned at their outer borders.
 
     resample: Pillow's BOX averages the pixels under each new one; BILINEAR and BICUBIC look at the nearest four and
-    sixteen only, so that shrinking aliases, as it does in much of the software that pictures pass through.
+    sixteen only, so that shrinking aliases, as it does in much of the software that images pass through.
     """
     if picture.shape[:2] == tuple(size):
         return picture

@@ -1,4 +1,4 @@
-"""data/div2k.py: DIV2K, 800 training and 100 validation pictures of 2K, with the organisers' own LR pictures.
+"""data/div2k.py: DIV2K, 800 training and 100 validation images of 2K, with the organisers' own LR images.
 
 Sources: E. Agustsson and R. Timofte, "NTIRE 2017 Challenge on Single Image Super-Resolution: Dataset and Study" (bicubic, unknown);
 R. Timofte et al., "NTIRE 2018 Challenge on Single Image Super-Resolution" (realistic). Read through TensorFlow Datasets
@@ -30,9 +30,9 @@ def div2k(
 ) -> Source:
     """DIV2K as a Source, downloaded and prepared under data_dir where it is not there yet.
 
-    split: "train" (800 pictures) or "validation" (100, the official ones).
-    track: of which LR pictures are read, a name of TensorFlow Datasets such as "unknown_x4"; by default bicubic, which there
-    is for scale 2, 3, 4 and 8. Where HR is not a multiple of scale (some x8 pictures) both are cropped at the bottom and right
+    split: "train" (800 images) or "validation" (100, the official ones).
+    track: of which LR images are read, a name of TensorFlow Datasets such as "unknown_x4"; by default bicubic, which there
+    is for scale 2, 3, 4 and 8. Where HR is not a multiple of scale (some x8 images) both are cropped at the bottom and right
     to the part they share; a pair of unrelated sizes is left out with a warning. degradation: LR is made from HR as
     data.degradation says, at any scale, instead; so are its seed and draws.
 
@@ -54,7 +54,7 @@ def div2k(
     made = str(degrade) if degrade else f"official {track.replace('_', ' ')}"
     options = degrade.options if degrade else {}
     if degrade and degrade.name == "bicubic":
-        options = {"degradation": "bicubic"}  # or the key would be that of the official pictures
+        options = {"degradation": "bicubic"}  # or the key would be that of the official images
     return Source(
         key=fingerprint(builder_files(builder), dataset="div2k", split=split, scale=scale, **options),
         description=f"DIV2K ({count} pictures for {split}, LR: {made})",

@@ -1,4 +1,4 @@
-"""data/folder.py: any folder of pictures as a data set; the LR pictures are made from them."""
+"""data/folder.py: any folder of images as a data set; the LR images are made from them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,21 +26,21 @@ def folder(
     degradation_seed: int = 0,
     degradation_draws: int = 1,
 ) -> Source:
-    """The pictures below a folder as a Source.
+    """The images below a folder as a Source.
 
     split: "train" or "validation". With valid_dir, that folder validates and all of hr_dir trains (except what lies
-    in valid_dir, where one holds the other). Without it, every 20th picture of the sorted list, counted from the last
+    in valid_dir, where one holds the other). Without it, every 20th image of the sorted list, counted from the last
     and at most 50, is held out for validation; the rest trains. The choice depends on the names alone.
-    min_size: pictures whose shorter side has fewer HR pixels are left out, with a warning that names them; so are
-    damaged ones. HR is cropped at the bottom and right to a multiple of scale, a training picture in a format of 8×8 blocks
-    also by 0 to 7 pixels at the top and left, by turns. Neighbouring pixels on both sides of a block's edge differ more (by a
-    third, in smooth parts of photographs of quality 94 to 97); lying where low-resolution pixels meet throughout, that would
-    be learned as a step there.
+    min_size: images whose shorter side has fewer HR pixels are left out, with a warning that names them; so are
+    damaged ones. HR is cropped at the bottom and right to a multiple of scale.
+    Training images in a format of 8×8 blocks also lose 0 to 7 pixels at the top and left, by turns. Pixels across the edge
+    of a block differ more than others (by a third, in smooth parts of photographs of quality 94 to 97). If these edges
+    always lay where low-resolution pixels meet, a network would learn a step there.
     degradation, degradation_seed, degradation_draws: how LR is made of that, see data.degradation. Its
     "real" and "photo" make several pairs of a large training image.
 
-    Raises UserError for a missing folder, a folder without pictures, a single picture and no valid_dir, and, once the
-    pictures are read, where none is usable. ValueError for another split.
+    Raises UserError for a missing folder, a folder without images, a single image and no valid_dir, and, once the
+    images are read, where none is usable. ValueError for another split.
     """
     check_split(split)
     degrade = Degradation(degradation, scale, degradation_seed, degradation_draws).of(split)
@@ -126,7 +126,7 @@ def _in_blocks(path):
 
 
 def _off_the_blocks(path, hr, *, number, smallest):
-    """The picture without its first rows and columns, as many as the number says; small pictures stay whole."""
+    """The image without its first rows and columns, as many as the number says; small images stay whole."""
     top, left = number % _BLOCK, number // _BLOCK % _BLOCK
     if not _in_blocks(path) or min(hr.shape[0] - top, hr.shape[1] - left) < smallest:
         return hr

@@ -3,8 +3,10 @@
 import contextlib
 import re
 import struct
+from pathlib import Path
 from typing import NamedTuple
 
+import tifffile
 from absl import logging
 from PIL import ExifTags, Image
 
@@ -60,7 +62,7 @@ class Metadata(NamedTuple):
         return named
 
 
-def metadata_of(path, image: Image.Image) -> tuple[Metadata, int]:
+def metadata_of(path: str | Path, image: Image.Image) -> tuple[Metadata, int]:
     """(Metadata, EXIF orientation from 1 to 8) of a file that Pillow has open. What is damaged is left out."""
     info = image.info
     orientation = _or_none(lambda: image.getexif().get(ExifTags.Base.Orientation))  # _kept_exif says what is damaged
@@ -83,7 +85,7 @@ def metadata_of(path, image: Image.Image) -> tuple[Metadata, int]:
     return metadata, _orientation(orientation, xmp)
 
 
-def metadata_of_tiff(file, page) -> tuple[Metadata, int]:
+def metadata_of_tiff(file: tifffile.TiffFile, page: tifffile.TiffPage) -> tuple[Metadata, int]:
     """The same for a `tifffile.TiffPage` of an open `tifffile.TiffFile`."""
 
     def exif():

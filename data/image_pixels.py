@@ -5,6 +5,7 @@ Pillow keeps eight bits of 16-bit colour; there imagecodecs (PNG) and a way roun
 
 import io
 import re
+from pathlib import Path
 
 import imagecodecs
 import numpy as np
@@ -19,7 +20,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _PPM_HEADER = re.compile(rb"P6\s+(?:#[^\n]*\n\s*)*(\d+)\s+(?:#[^\n]*\n\s*)*(\d+)\s+(?:#[^\n]*\n\s*)*(\d+)\s")
 
 
-def pixels_of(path, image: Image.Image) -> np.ndarray:
+def pixels_of(path: str | Path, image: Image.Image) -> np.ndarray:
     """The pixels of an image that was loaded, not turned. Raises UserError for numbers that 16 bits do not hold."""
     deep = _deep_colour(path, image)
     if deep is not None:

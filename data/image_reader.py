@@ -10,7 +10,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tifffile
@@ -107,7 +107,7 @@ class _Limit(NamedTuple):
 
 @contextlib.contextmanager
 def open_image(
-    path,
+    path: str | Path,
     *,
     max_pixels: int | None = MAX_PIXELS,
     first: bool = False,
@@ -135,7 +135,7 @@ def open_image(
         yield found
 
 
-def read_still(path, **options) -> Still:
+def read_still(path: str | Path, **options: Any) -> Still:
     """Decode an image file; options and errors as of `open_image`. Raises UserError for an animation, too."""
     with open_image(path, **options) as image:
         if isinstance(image, Animation):
@@ -143,7 +143,7 @@ def read_still(path, **options) -> Still:
         return image
 
 
-def image_size(path) -> tuple[int, int]:
+def image_size(path: str | Path) -> tuple[int, int]:
     """(height, width) of what `open_image` gives for the first frame, from the header alone. Raises UserError."""
     path = Path(path)
     with _one_line(path, _Limit(None, "")):

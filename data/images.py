@@ -33,7 +33,7 @@ class Found(NamedTuple):
     unreadable: list[tuple[str, str]]
 
 
-def search(folder, *, leave_out: Path | None = None) -> Found:
+def search(folder: str | Path, *, leave_out: Path | None = None) -> Found:
     """All image files below a folder, at any depth.
 
     An image is told by its suffix (IMAGE_SUFFIXES, any case). Names that start with a dot are skipped, folders too.
@@ -67,7 +67,7 @@ def search(folder, *, leave_out: Path | None = None) -> Found:
     return found
 
 
-def list_images(folder) -> list[Path]:
+def list_images(folder: str | Path) -> list[Path]:
     """The images of `search`; a subfolder that cannot be read is left out with a warning. An empty list is no error."""
     found = search(folder)
     for subfolder, why in found.unreadable:
@@ -79,7 +79,7 @@ def _is_hidden(name):
     return name.startswith(".") or name == _ARCHIVE_LEFTOVERS
 
 
-def read_rgb(path) -> np.ndarray:
+def read_rgb(path: str | Path) -> np.ndarray:
     """Read one image file as (H, W, 3) uint8 in 0..255, whatever it holds.
 
     Grey becomes three equal channels; transparency is laid over white; 16 bits are scaled to 8 by 1/257, rounded. Of

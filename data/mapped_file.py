@@ -32,7 +32,7 @@ class MappedFile:
     `holds` before. Raises OSError where the file cannot be opened, ValueError where it has not `length` values.
     """
 
-    def __init__(self, path, *, dtype, length):
+    def __init__(self, path: str | Path, *, dtype: Any, length: int) -> None:
         self._file = open(path, "rb")  # noqa: SIM115  as long as the map is used
         size, expected = os.fstat(self._file.fileno()).st_size, length * np.dtype(dtype).itemsize
         if size != expected:
@@ -40,7 +40,7 @@ class MappedFile:
         # Viewed as a plain array (still on the map): slicing np.memmap itself costs several microseconds.
         self.values = np.memmap(self._file, dtype, mode="r", shape=(length,)).view(np.ndarray)
 
-    def holds(self, end):
+    def holds(self, end: int) -> bool:
         """Whether the first `end` values are still there."""
         return os.fstat(self._file.fileno()).st_size >= end * self.values.itemsize
 

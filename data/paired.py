@@ -1,4 +1,4 @@
-"""data/paired.py: two folders of pictures, originals and their low-resolution counterparts, matched by name.
+"""data/paired.py: two folders of images, originals and their low-resolution counterparts, matched by name.
 
 A low-resolution file belongs to the original of the same name below its folder, the suffix of the format left aside
 and, where no original bears the whole name, an ending x2, _x4 or -x8 as well:
@@ -42,7 +42,7 @@ def paired(
     valid_dir: str | Path | None = None,
     valid_lr_dir: str | Path | None = None,
 ) -> Source:
-    """The pictures of two folders as a Source, pair by pair.
+    """The images of two folders as a Source, pair by pair.
 
     hr_dir, lr_dir: folders of originals and of their LR counterparts, searched with their subfolders; names match as
     the module says.
@@ -51,10 +51,10 @@ def paired(
     scale: has to be that of the files: an LR side is the HR side divided by it, up to the rounding of whole pixels.
     Where HR is not a multiple, both are cropped at the bottom and right to the part they share.
 
-    All names and sizes are checked before the first picture is decoded. Every file without a counterpart and every
+    All names and sizes are checked before the first image is decoded. Every file without a counterpart and every
     pair of another scale is logged as an error, then UserError is raised. A pair with a damaged file is left out when
     it is decoded, with a warning that names the file.
-    Raises UserError also for a missing folder, folders without pictures, one pair only and no folders for validation,
+    Raises UserError also for a missing folder, folders without images, one pair only and no folders for validation,
     one of the two validation folders without the other, and where no pair is usable; ValueError for another split.
     """
     check_split(split)
@@ -81,7 +81,7 @@ def paired(
     )
 
 
-def match_files(hr_root: Path, lr_root: Path) -> list[tuple[Path, Path]]:
+def match_files(hr_root: Path, lr_root: Path) -> list[FilePair]:
     """The FilePairs of two folders, sorted by name.
 
     Raises UserError where a folder is missing or empty, and where a file has no counterpart or more than one; each of
@@ -107,7 +107,7 @@ def match_files(hr_root: Path, lr_root: Path) -> list[tuple[Path, Path]]:
     return [FilePair(name, hr_files[name][0], counterparts[name][0]) for name in sorted(hr_files)]
 
 
-def check_scale(pairs: list[tuple[Path, Path]], *, scale: int, hr_root: Path, lr_root: Path) -> None:
+def check_scale(pairs: list[FilePair], *, scale: int, hr_root: Path, lr_root: Path) -> None:
     """Raise UserError unless all pairs are of that scale, by the sizes in the files' headers; those that are not are
     logged first.
 
@@ -130,7 +130,7 @@ def check_scale(pairs: list[tuple[Path, Path]], *, scale: int, hr_root: Path, lr
 
 
 def _by_name(root):
-    """{name: paths} of the pictures below a folder."""
+    """{name: paths} of the images below a folder."""
     files = defaultdict(list)
     for path in list_images(root):
         files[path.relative_to(root).with_suffix("").as_posix()].append(path)

@@ -47,11 +47,11 @@ def batches(
 
     teacher: a `TeacherPictures` of this store; the elements are then (lr, hr, sr_teacher), the third aligned with hr.
 
-    Every crop of the LR pictures is about equally likely: a picture is drawn in proportion to its pixels, a place and
-    one of eight orientations evenly. detail: how many crops to draw for each row (each with a picture of its own),
+    Every crop of the LR images is about equally likely: an image is drawn in proportion to its pixels, a place and
+    one of eight orientations evenly. detail: how many crops to draw for each row (each with an image of its own),
     keeping the busiest by the mean absolute luma gradient of its LR side; 1 keeps the first, hence draws evenly.
 
-    Pictures smaller than a patch are left out with one warning that counts them. A picture that the store's files no
+    Images smaller than a patch are left out with one warning that counts them. An image that the store's files no
     longer hold is named, skipped and counted: the next one that they do hold takes its place. Raises UserError where none is large
     enough or the batch cannot be split evenly, ValueError for sizes, detail or shards out of range.
     """
@@ -109,12 +109,12 @@ class PatchSampler:
         self._detail = detail
         self._pictures = _large_enough(store, patch_size)
         shapes = np.array([store.lr_shape(i) for i in self._pictures], np.int64)
-        self._places = shapes - patch_size + 1  # how many offsets there are, (pictures, 2)
+        self._places = shapes - patch_size + 1  # how many offsets there are, (images, 2)
         self._pixels = np.cumsum(shapes.prod(axis=1))
         self._lost = set()
 
     def batch(self, k: int, rows: Sequence[int] | np.ndarray) -> tuple[np.ndarray, ...]:
-        """Rows of global batch k: lr (R, p, p, 3) and hr (R, p * scale, p * scale, 3), uint8; with a teacher its picture too."""
+        """Rows of global batch k: lr (R, p, p, 3) and hr (R, p * scale, p * scale, 3), uint8; with a teacher its image too."""
         rows = np.asarray(rows, np.int64)
         crops, orientations = (drawn[rows] for drawn in self._draw(k))
         self._replace_lost(crops)
@@ -138,7 +138,7 @@ class PatchSampler:
         return (lr, hr) if sr_teacher is None else (lr, hr, sr_teacher)
 
     def _draw(self, k):
-        """All random choices of global batch k: crops (B, detail, [picture, top, left]) and orientations (B,)."""
+        """All random choices of global batch k: crops (B, detail, [image, top, left]) and orientations (B,)."""
         key = np.array([self._seed % 2**64, k], np.uint64)
         generator = np.random.Generator(np.random.Philox(key=key))
         draws = generator.random((self._batch_size, self._detail, 3))
@@ -148,7 +148,7 @@ class PatchSampler:
         return np.concatenate([self._pictures[number][..., np.newaxis], corners], axis=-1), orientations
 
     def _replace_lost(self, crops):
-        """Point the crops (R, detail, 3), in place, from pictures that can no longer be read to the next that can."""
+        """Point the crops (R, detail, 3), in place, from images that can no longer be read to the next that can."""
         if self._readable(len(self._store) - 1):  # the last in the files: then all are there
             return
         for crop in crops.reshape(-1, 3):
@@ -203,7 +203,7 @@ def _sampler(store, teacher, **options):
 
 
 def crop_pair(store: PictureStore, i: int, *, top: int, left: int, patch_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Views of the crop of picture i at LR row `top`, LR column `left`: lr (p, p, 3), hr (p * scale, p * scale, 3)."""
+    """Views of the crop of image i at LR row `top`, LR column `left`: lr (p, p, 3), hr (p * scale, p * scale, 3)."""
     scale = store.scale
     lr = store.lr(i)[top : top + patch_size, left : left + patch_size]
     hr = store.hr(i)[top * scale : (top + patch_size) * scale, left * scale : (left + patch_size) * scale]
@@ -273,7 +273,7 @@ def check_patch_size(store: PictureStore | Mixture, patch_size: int) -> None:
 
 
 def _large_enough(store, patch_size):
-    """Indices of the pictures that hold a patch, int64."""
+    """Indices of the images that hold a patch, int64."""
     check_patch_size(store, patch_size)
     usable = np.flatnonzero([min(store.lr_shape(i)) >= patch_size for i in range(len(store))])
     if len(usable) < len(store):

@@ -2,6 +2,7 @@
 
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from errors import UserError
 _REACH_SECONDS = 20  # TensorFlow Datasets retries for more than three minutes, and sets no time limit on a connection
 
 
-def prepared_builder(name: str, *, dataset: str, data_dir: str | Path, url: str, remedy: str) -> Any:
+def prepared_builder(name: str, *, dataset: str, data_dir: str | Path, url: Callable[[Any], str], remedy: str) -> Any:
     """A TensorFlow Datasets builder whose data lie on disc, downloaded and prepared now where they do not.
 
     name: as TensorFlow Datasets has it, such as "div2k/bicubic_x4". dataset: as --dataset has it. url: `f(builder)`,
@@ -33,7 +34,7 @@ def prepared_builder(name: str, *, dataset: str, data_dir: str | Path, url: str,
         raise
     except ModuleNotFoundError as error:
         raise UserError(f"--dataset={dataset} needs the package {error.name}: pip install {error.name}") from error
-    except Exception as error:  # requests, checksum, unpacking, disc: all mean that there are no pictures
+    except Exception as error:  # requests, checksum, unpacking, disc: all mean that there are no images
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"--dataset={dataset} could not be prepared in {data_dir} ({reason}); {remedy}") from error
     return builder
@@ -52,7 +53,7 @@ def read_in_order(builder: Any, split: str, **options: Any) -> Any:
     """
     import tensorflow_datasets as tfds
 
-    # Pictures may be 8 MB each once decoded: no interleaving, no prefetching.
+    # Images may be 8 MB each once decoded: no interleaving, no prefetching.
     one_by_one = tfds.ReadConfig(interleave_cycle_length=1, skip_prefetch=True, try_autocache=False)
     return tfds.as_numpy(builder.as_dataset(split=split, read_config=one_by_one, shuffle_files=False, **options))
 

@@ -1,11 +1,11 @@
-"""data/real_degradation.py: what happens to a picture between the lens and the phone, twice over.
+"""data/real_degradation.py: what happens to an image between the lens and the phone, twice over.
 
 The second-order model of Real-ESRGAN (arXiv:2107.10833, section 3; ranges from its appendix and published
-configuration): a picture is blurred, resized, made noisy and compressed; and the result once more. Two things are
+configuration): an image is blurred, resized, made noisy and compressed; and the result once more. Two things are
 random, the strengths and the order:
 
                     first pass                              second pass
-    blur            always                                  in 80 % of the pictures
+    blur            always                                  in 80 % of the images
       kernel        side 7, 9 ... 21; Gaussian 63 %, generalised Gaussian 13.5 %, plateau 13.5 % (each isotropic or not), sinc 10 %
       sigma         0.2 to 3 pixels                         0.2 to 1.5 pixels
       beta          generalised 0.5 to 4, plateau 1 to 2
@@ -67,10 +67,10 @@ _SECOND = _Pass(0.8, (0.2, 1.5), (0.3, 0.4, 0.3), (0.3, 1.2), (1.0, 25.0), (0.05
 
 
 def degrade_as_in_the_wild(hr: np.ndarray, *, scale: int, rng: np.random.Generator) -> np.ndarray:
-    """The LR picture of an HR picture: (H, W, 3) to (H / scale, W / scale, 3), uint8 in 0..255, by a chain drawn from
+    """The LR image of an HR image: (H, W, 3) to (H / scale, W / scale, 3), uint8 in 0..255, by a chain drawn from
     `rng`.
 
-    H and W: multiples of scale. rng: a numpy.random.Generator; the same state gives the same picture. The pixel grids
+    H and W: multiples of scale. rng: a numpy.random.Generator; the same state gives the same image. The pixel grids
     stay aligned: what is in the middle of the one is in the middle of the other. At scale 1 the ranges stay as
     published for x4, which is a hard case for a restorer.
     """

@@ -1,6 +1,6 @@
 """data/source.py: what a data set is to the rest of the program.
 
-A *source* says which picture pairs there are and can produce them, one after the other. It holds no pixels: those go
+A *source* says which image pairs there are and can produce them, one after the other. It holds no pixels: those go
 through `data.store`, which keeps them decoded on disc. Each data set is a plain function that returns a Source.
 """
 
@@ -30,7 +30,7 @@ class Source:
     scale: HR pixels per LR pixel along a side.
     pairs: yields (name, hr, lr); hr (H, W, 3) and lr (H / scale, W / scale, 3) uint8. It leaves unusable files out with
         a logged warning and raises UserError where none is usable.
-    count: how many pictures there are at most, for the progress bar; None where that is not known.
+    count: how many images there are at most, for the progress bar; None where that is not known.
     degradation: how LR came from HR, for the protocol of figures, such as "MATLAB bicubic x4".
     draws: so many pairs that follow one another have one HR image; the store keeps it once.
     originals: whether there are HR images; without them hr is None in every pair.

@@ -1,10 +1,10 @@
-"""data/store.py: pictures decoded once, kept on disc, and read through memory maps.
+"""data/store.py: images decoded once, kept on disc, and read through memory maps.
 
-Decoding 2K PNG files is what starves a training loop. A store holds a source's pictures as raw bytes in one file for HR
-and one for LR; a crop then costs a copy of its own pixels, memory does not grow with the number of pictures, and
+Decoding 2K PNG files is what starves a training loop. A store holds a source's images as raw bytes in one file for HR
+and one for LR; a crop then costs a copy of its own pixels, memory does not grow with the number of images, and
 several processes share one page cache. Layout, below the cache folder:
 
-    <key>/hr.uint8  <key>/lr.uint8   all pictures one after the other, (H, W, 3) uint8 each
+    <key>/hr.uint8  <key>/lr.uint8   all images one after the other, (H, W, 3) uint8 each
     <key>/index.json                 names, LR sizes, check sums
 
 Where a source draws several LR images of each original, pairs that follow one another share its HR image. Where it has no
@@ -16,12 +16,14 @@ stores; any folder here, `.building-*` of a killed run included, may be deleted 
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from data.mapped_file import open_folder
+from data.mapped_file import MappedFile, open_folder
+from data.source import Source
 from errors import UserError
 
 _SCHEMA = {
@@ -36,14 +38,14 @@ _SCHEMA = {
 
 
 class PictureStore:
-    """Aligned picture pairs, read from disc on demand.
+    """Aligned image pairs, read from disc on demand.
 
     scale, names, description, key, degradation, originals: as in the source. hr(i) is (H * scale, W * scale, 3), lr(i) is (H, W, 3): read-only
     uint8 views into a memory map, in 0..255; nothing is copied. Without originals hr(i) raises ValueError, or is a teacher's
     image where the store has those for labels.
     """
 
-    def __init__(self, *, index, hr, lr, originals=True):
+    def __init__(self, *, index: dict[str, Any], hr: MappedFile | None, lr: MappedFile, originals: bool = True) -> None:
         """index: the content of index.json. hr, lr: either file, `MappedFile` of uint8; hr may be None."""
         self.scale = index["scale"]
         self.names = index["names"]
@@ -59,10 +61,11 @@ class PictureStore:
         self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).tolist()
         self._hr_starts = np.concatenate([[0], np.cumsum(sizes[:: self._draws], dtype=np.int64)]).tolist()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.names)
 
-    def hr(self, i):
+    def hr(self, i: int) -> np.ndarray:
+        """The i-th HR image, or the label in its place."""
         if self._hr is None:
             raise ValueError(f"{self.description}: no originals")
         height, width = self._shapes[i]
@@ -71,20 +74,21 @@ class PictureStore:
         pixels = self._hr.values[self._hr_starts[original] * squared : self._hr_starts[original + 1] * squared]
         return pixels.reshape(height * self.scale, width * self.scale, 3)
 
-    def lr(self, i):
+    def lr(self, i: int) -> np.ndarray:
+        """The i-th LR image."""
         return self._lr.values[self._starts[i] : self._starts[i + 1]].reshape(*self._shapes[i], 3)
 
-    def lr_shape(self, i):
-        """(height, width) of the i-th LR picture, without touching its pixels."""
+    def lr_shape(self, i: int) -> tuple[int, int]:
+        """(height, width) of the i-th LR image, without touching its pixels."""
         return self._shapes[i]
 
-    def readable(self, i):
-        """Whether both files still hold the i-th picture: one that was cut short while it is in use does not."""
+    def readable(self, i: int) -> bool:
+        """Whether both files still hold the i-th image: one that was cut short while it is in use does not."""
         hr_end = self._hr_starts[i // self._draws + 1] * self.scale * self.scale
         return self._lr.holds(self._starts[i + 1]) and (self._hr is None or self._hr.holds(hr_end))
 
-    def subset(self, n):
-        """A store of the first n pictures (all, where there are fewer), on the same memory map."""
+    def subset(self, n: int) -> "PictureStore":
+        """A store of the first n images (all, where there are fewer), on the same memory map."""
         if n < 1:
             raise ValueError(f"a subset of {n} pictures is empty")
         if n >= len(self):
@@ -97,7 +101,7 @@ class PictureStore:
         }
         return PictureStore(index={**self._index, **changes}, hr=self._hr, lr=self._lr, originals=self.originals)
 
-    def with_labels(self, pixels):
+    def with_labels(self, pixels: MappedFile) -> "PictureStore":
         """This store with a teacher's images in the place of originals.
 
         pixels: `TeacherPictures.pixels` of this store, a `MappedFile` of uint8.
@@ -110,7 +114,7 @@ class PictureStore:
         return PictureStore(index={**self._index, **changes}, hr=pixels, lr=self._lr, originals=False)
 
 
-def open_store(source, *, cache_dir="datasets/cache"):
+def open_store(source: Source, *, cache_dir: str | Path = "datasets/cache") -> PictureStore:
     """The decoded images of a source, built at the first call and reopened afterwards.
 
     A build is written under a temporary name and renamed when complete, so that a killed one is never mistaken for a

@@ -1,16 +1,16 @@
-"""data/teacher_pictures.py: a teacher's pictures of a store's LR pictures, made once and kept on disc beside it.
+"""data/teacher_pictures.py: a teacher's images of a store's LR images, made once and kept on disc beside it.
 
-A frozen teacher gives the same picture at every step, and is many times slower than the student that learns from it.
+A frozen teacher gives the same image at every step, and is many times slower than the student that learns from it.
 Layout, below the cache folder; the key belongs to the store, the teacher and the format, so a changed one builds anew:
 
-    <key>/sr.uint8 or <key>/sr.float16   all pictures one after the other, (H * scale, W * scale, 3) each
+    <key>/sr.uint8 or <key>/sr.float16   all images one after the other, (H * scale, W * scale, 3) each
     <key>/index.json                     names and sizes
 """
 
 import hashlib
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,35 +20,43 @@ from tqdm import tqdm
 
 from data.image_pixels import round_levels
 from data.images import IMAGE_SUFFIXES, list_images, read_rgb
-from data.mapped_file import open_folder
+from data.mapped_file import MappedFile, open_folder
 from data.source import fingerprint
 from data.store import PictureStore
 from errors import UserError, reason
 
 
 class TeacherPictures:
-    """sr(i): the teacher's picture of LR picture i, a read-only (H * scale, W * scale, 3) view into a memory map.
+    """sr(i): the teacher's image of LR image i, a read-only (H * scale, W * scale, 3) view into a memory map.
 
     dtype: uint8, levels in 0..255, or float16, in [0, 1]. pixels: the `MappedFile` behind it.
     """
 
-    def __init__(self, *, pixels, shapes, dtype):
-        """pixels: `MappedFile` of all pictures. shapes: (height, width) of each."""
+    def __init__(self, *, pixels: MappedFile, shapes: list[tuple[int, int]], dtype: str) -> None:
+        """pixels: `MappedFile` of all images. shapes: (height, width) of each."""
         self.dtype = np.dtype(dtype)
         self.pixels, self._shapes = pixels, shapes
         sizes = [height * width * 3 for height, width in shapes]
         self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).tolist()
 
-    def sr(self, i):
+    def sr(self, i: int) -> np.ndarray:
+        """The teacher's image of the i-th LR image."""
         return self.pixels.values[self._starts[i] : self._starts[i + 1]].reshape(*self._shapes[i], 3)
 
-    def readable(self, i):
-        """Whether the file still holds the i-th picture, as of a store."""
+    def readable(self, i: int) -> bool:
+        """Whether the file still holds the i-th image, as of a store."""
         return self.pixels.holds(self._starts[i + 1])
 
 
-def open_teacher_pictures(store, *, upscale, teacher_key, cache_dir, dtype="uint8"):
-    """The teacher's pictures of all of `store`, made at the first call and reopened afterwards.
+def open_teacher_pictures(
+    store: PictureStore,
+    *,
+    upscale: Callable[[np.ndarray], np.ndarray],
+    teacher_key: str,
+    cache_dir: str | Path,
+    dtype: str = "uint8",
+) -> TeacherPictures:
+    """The teacher's images of all of `store`, made at the first call and reopened afterwards.
 
     upscale: lr (H, W, 3) uint8 to (H * scale, W * scale, 3) float32 in [0, 1], or uint8. teacher_key: text that tells this teacher from others.
     Raises UserError where the cache folder cannot be written or has too little room, which is known before the first image, and
@@ -101,10 +109,10 @@ def _stems(names, *, flag):
     return list(by_stem)
 
 
-def teacher_images(folder, store, *, cache_dir):
-    """Pictures that any upscaler made of the store's LR pictures, as TeacherPictures of format uint8.
+def teacher_images(folder: str | Path, store: PictureStore, *, cache_dir: str | Path) -> TeacherPictures:
+    """Images that any upscaler made of the store's LR images, as TeacherPictures of format uint8.
 
-    folder: holds one picture for each of `store.names`, under the same path but for the suffix, or with _x4 (the scale) before it, as upscale.py
+    folder: holds one image for each of `store.names`, under the same path but for the suffix, or with _x4 (the scale) before it, as upscale.py
     names its results. Raises UserError where one is missing, damaged or not the scale times as large as the image it was made of.
     """
     files = list_images(folder)

@@ -7,6 +7,7 @@ extra samples, premultiplied colours, planes, depth. JPEG, fax, Lab and YCbCr go
 
 import logging as python_logging
 import math
+from pathlib import Path
 
 import numpy as np
 import tifffile
@@ -46,7 +47,9 @@ def _is_image(page):
     return not page.subfiletype & (_REDUCED | _MASK) and old != _OLD_REDUCED
 
 
-def tiff_pixels(path, file: tifffile.TiffFile, page: tifffile.TiffPage, icc_profile: bytes | None):
+def tiff_pixels(
+    path: str | Path, file: tifffile.TiffFile, page: tifffile.TiffPage, icc_profile: bytes | None
+) -> tuple[np.ndarray, bytes | None, bool]:
     """(pixels, profile, upright) of a page: pixels as in `data.image_pixels`; the profile that belongs to them, or None.
 
     upright: whether the orientation was applied already. Raises UserError for what is not supported.
