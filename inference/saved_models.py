@@ -11,13 +11,13 @@ import numpy as np
 from absl import logging
 
 from errors import UserError, reason
-from inference.engines import DEFAULT_RECEPTIVE_FIELD, KerasEngine
+from inference.engines import DEFAULT_RECEPTIVE_FIELD, Engine, KerasEngine
 from inference.value_range import ValueRange, range_of
 
 _PROBE_SIZE = 16  # side of the picture that finds out the scale of a network of dynamic size
 
 
-class SavedModelEngine:
+class SavedModelEngine(Engine):
     """A SavedModel folder: its signature "serving_default", or the only one there is. Of fixed or dynamic size."""
 
     def __init__(self, path, *, model_range=None):
@@ -48,11 +48,8 @@ class SavedModelEngine:
         """How many numbers the signature's variables hold; None where they were frozen into constants."""
         return sum(int(np.prod(variable.shape)) for variable in self._signature.variables) or None
 
-    def __call__(self, lr):
-        """Upscale lr (1, h, w, 3) float32 in [0, 1] -> (1, s*h, s*w, 3) float32 numpy array in [0, 1].
-
-        Raises UserError when the size is not the fixed one, or TensorFlow cannot run the signature on it.
-        """
+    def __call__(self, lr: np.ndarray) -> np.ndarray:
+        """See `Engine`. Raises UserError on another size than the fixed one, or where TensorFlow cannot run the signature."""
         return np.clip(self.values.decode(self._run(self.values.encode(lr))), 0.0, 1.0)
 
     def _run(self, lr):

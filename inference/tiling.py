@@ -48,7 +48,7 @@ def iter_windows(engine, lr, *, tile=None):
 
     Raises UserError when tile < 1, and when a fixed size leaves nothing between two halos.
     """
-    scale, alignment = engine.scale, getattr(engine, "alignment", 1)
+    scale, alignment = engine.scale, engine.alignment
     halo = _up(engine.receptive_field, alignment)
     height, width = lr.shape[:2]
     if engine.fixed_size is None:
@@ -59,7 +59,7 @@ def iter_windows(engine, lr, *, tile=None):
         window_height, window_width = engine.fixed_size
         rows = plan_fixed_axis(height, halo=halo, window=window_height, alignment=alignment)
         columns = plan_fixed_axis(width, halo=halo, window=window_width, alignment=alignment)
-    as_it_is = lr.dtype == np.uint8 and getattr(engine, "takes_uint8", False)
+    as_it_is = lr.dtype == np.uint8 and engine.takes_uint8
     for row in rows:
         for column in columns:
             window = lr[row.start : row.start + window_height, column.start : column.start + window_width]

@@ -8,7 +8,7 @@ import numpy as np
 import runs
 from data.image_reader import Still
 from errors import UserError
-from inference.engines import KerasEngine, TFLiteEngine, use_tensorflow_threads
+from inference.engines import Engine, KerasEngine, TFLiteEngine, use_tensorflow_threads
 from inference.memory import fitting_tile
 from inference.pixels import as_float, store
 from inference.saved_models import SavedModelEngine, open_keras_file
@@ -24,7 +24,7 @@ class Upscaler:
     def __init__(self, model_or_path, *, threads=None, tile=None, memory_mb=None, engine="auto"):
         """Build from a model, an engine or a path.
 
-        model_or_path: a Keras generator; an engine (see inference.engines); or the path of a .weights.h5 file, of
+        model_or_path: a Keras generator; an `inference.engines.Engine`; or the path of a .weights.h5 file, of
         a .tflite file, of a run folder, which is searched for student.tflite, student.weights.h5 and
         teacher.weights.h5, in this order; or the name of a shipped network, such as compact_s (see weights/README.md).
         threads: all usable cores when None. TensorFlow, which runs all but .tflite files, takes them for the whole process and only
@@ -92,7 +92,7 @@ class Upscaler:
 
 def open_engine(
     model_or_path: Any, *, threads: int | None = None, kind: str = "auto", model_range: str | None = None
-) -> Any:
+) -> Engine:
     """An engine for whatever `Upscaler` accepts, and of that kind, or for what `runs.look_up` found.
 
     model_range: of a network from elsewhere whose file does not say it, a name of `settings.files.MODEL_RANGES`; None to find out.
@@ -101,7 +101,7 @@ def open_engine(
     if isinstance(model_or_path, (str, Path)):
         model_or_path = runs.look_up(model_or_path, fastest=True, engine=kind)
     if not isinstance(model_or_path, runs.Found):
-        return model_or_path if hasattr(model_or_path, "fixed_size") else KerasEngine(model_or_path)
+        return model_or_path if isinstance(model_or_path, Engine) else KerasEngine(model_or_path)
     network, path = model_or_path
     if network in (runs.BICUBIC, "images"):
         raise UserError(f"{path}: no network")

@@ -11,17 +11,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from inference.engines import Engine
+
 SCALE = 2
 # Three 3x3 convolutions at LR, and one at HR that reaches one HR pixel into the neighbouring LR pixel.
 RECEPTIVE_FIELD = 4
 
 
-class NearestEngine:
+class NearestEngine(Engine):
     """Repeats pixels: an upscaler whose result can be written down."""
 
     scale = 4
     receptive_field = 0
-    fixed_size = None
 
     def __call__(self, lr):
         return lr.repeat(self.scale, axis=1).repeat(self.scale, axis=2)
