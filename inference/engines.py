@@ -15,15 +15,11 @@ import numpy as np
 from absl import logging
 
 from errors import UserError, reason
-from inference.trial import try_out
+from inference.trial import probed_scale, try_out
 from inference.value_range import ValueRange, range_of
 
-# For a .tflite file without a sidecar: enough for 64 plain 3x3 convolutions, four times the depth of a usual
-# exported student.
+# For a .tflite file without a sidecar: enough for 64 plain 3x3 convolutions, four times the depth of a usual exported student.
 DEFAULT_RECEPTIVE_FIELD = 64
-
-# Side of the image that finds out the scale of a network of dynamic size.
-_PROBE_SIZE = 8
 
 # How far beyond its stated receptive field a network is looked at, in LR pixels, and what difference there counts: more than a level.
 _MARGIN, _VISIBLE = 8, 1.5 / 255
@@ -120,7 +116,10 @@ class TFLiteEngine(Engine):
         self._shape = None
         self.takes_uint8 = _holds_pixels(self._input) and _holds_pixels(self._output)
         self.values = ValueRange()
-        self.scale = self._find_scale()
+        self.scale = probed_scale(self, path=self.path, size=self.fixed_size)
+        if self.sidecar.get("scale", self.scale) != self.scale:
+            stated = f"{self.path.with_suffix('.json')}: says scale {self.sidecar['scale']}"
+            raise UserError(f"{stated}, but the network beside it upscales by {self.scale}")
         if not self.takes_uint8 and "receptive_field" not in self.sidecar:
             self.values = range_of(self._run_floats, model_range, path=self.path, size=self.fixed_size)
         self.alignment = self.sidecar.get("alignment", 1)
@@ -228,20 +227,6 @@ class TFLiteEngine(Engine):
             raise UserError(f"{self.path}: only one of height and width is fixed ({height}, {width}); export it again")
         return None if height < 0 else (height, width)
 
-    def _find_scale(self):
-        """Run a small black picture: what comes out says more than any label."""
-        height, width = self.fixed_size or (_PROBE_SIZE, _PROBE_SIZE)
-        sr = self(np.zeros((1, height, width, 3), np.float32))
-        scale = sr.shape[1] // height
-        if sr.ndim != 4 or scale < 1 or sr.shape != (1, scale * height, scale * width, 3):
-            raise UserError(f"{self.path}: turns {(1, height, width, 3)} into {sr.shape}; not an upscaling network")
-        if self.sidecar.get("scale", scale) != scale:
-            sidecar = self.path.with_suffix(".json")
-            raise UserError(
-                f"{sidecar}: says scale {self.sidecar['scale']}, but the network beside it upscales by {scale}"
-            )
-        return scale
-
 
 def _tensor_bytes(tensor):
     """Of activations, whose first dimension is the batch of one; 0 for weights and whatever has no known size."""
@@ -260,7 +245,7 @@ def _open_interpreter(path, threads, sidecar):
 
     if not path.is_file():
         raise UserError(f"{path}: no such file")
-    try_out(path, sidecar, side=_PROBE_SIZE)
+    try_out(path, sidecar)
     try:
         interpreter = Interpreter(model_path=str(path), num_threads=threads)
         interpreter.allocate_tensors()

@@ -1,6 +1,6 @@
 """Engines for networks in TensorFlow's own formats: SavedModel folders and .keras files, ours or anybody's.
 
-Neither says by how much it enlarges or how far an output pixel sees. The scale is found by running a small picture;
+Neither says by how much it enlarges or how far an output pixel sees. The scale is found by running a small image;
 the receptive field is the network's own where it has one, else DEFAULT_RECEPTIVE_FIELD, with a warning.
 """
 
@@ -12,9 +12,8 @@ from absl import logging
 
 from errors import UserError, reason
 from inference.engines import DEFAULT_RECEPTIVE_FIELD, Engine, KerasEngine
+from inference.trial import probed_scale
 from inference.value_range import ValueRange, range_of
-
-_PROBE_SIZE = 16  # side of the picture that finds out the scale of a network of dynamic size
 
 
 class SavedModelEngine(Engine):
@@ -23,7 +22,7 @@ class SavedModelEngine(Engine):
     def __init__(self, path, *, model_range=None):
         """path: the folder that holds saved_model.pb. model_range: a name of `settings.files.MODEL_RANGES`; found out when None.
 
-        Raises UserError when it is missing, damaged, or has no signature with one picture in and one out.
+        Raises UserError when it is missing, damaged, or has no signature with one image in and one out.
         """
         import tensorflow as tf
 
@@ -35,7 +34,7 @@ class SavedModelEngine(Engine):
         self._signature = self._only_signature()
         self._input, self.fixed_size = self._check_input()
         self.values = ValueRange()
-        self.scale = probed_scale(self, self.path)
+        self.scale = probed_scale(self, path=self.path, size=self.fixed_size)
         self.values = range_of(self._run, model_range, path=self.path, size=self.fixed_size)
 
     @cached_property
@@ -95,7 +94,7 @@ def open_keras_file(path, *, model_range=None):
     model_range: of the latter, a name of `settings.files.MODEL_RANGES`; found out when None.
 
     Raises UserError when the file is missing, damaged, needs classes that are not known here, or is no network that
-    turns a picture into a larger one.
+    turns an image into a larger one.
     """
     import keras
 
@@ -122,7 +121,7 @@ class _Described:
         if channels not in (3, None):
             raise UserError(f"{path}: takes images of {channels} channel(s); an upscaling network takes RGB")
         self.scale, self.receptive_field = 1, 0
-        self.scale = probed_scale(KerasEngine(self), path)
+        self.scale = probed_scale(KerasEngine(self), path=path)
         self.values = range_of(lambda raw: model(raw, training=False), model_range, path=path)
         self.receptive_field = _assumed_receptive_field(path)
 
@@ -131,21 +130,6 @@ class _Described:
 
     def count_params(self):
         return self._model.count_params()
-
-
-def probed_scale(engine, path):
-    """The factor of an engine, by running a small black picture. Raises UserError naming `path` when it is none."""
-    height, width = engine.fixed_size or (_PROBE_SIZE, _PROBE_SIZE)
-    try:
-        sr = engine(np.zeros((1, height, width, 3), np.float32))
-    except UserError:
-        raise
-    except Exception as error:  # whatever TensorFlow or a layer raises on a shape it does not take
-        raise UserError(f"{path}: cannot run on a picture of {width}x{height}: {reason(error)}") from error
-    scale = sr.shape[1] // height if sr.ndim == 4 else 0
-    if scale < 1 or sr.shape != (1, scale * height, scale * width, 3):
-        raise UserError(f"{path}: turns {(1, height, width, 3)} into {sr.shape}; not an upscaling network")
-    return scale
 
 
 def _assumed_receptive_field(path):
