@@ -1,39 +1,15 @@
 """Does an exported file give what its model gives? Measured on real pictures, before the file is kept."""
 
-import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from evaluation.latency import measure
 from evaluation.metrics import psnr
+from evaluation.peak_memory import file_peak_memory
 from export.graph import float_operations, operations, outside_xnnpack
 from inference.engines import KerasEngine, TFLiteEngine
 from inference.pixels import to_uint8
-
-# Run in a process of its own: the growth of its peak memory is the file's doing. VmHWM, because a process inherits ru_maxrss from its parent.
-_MEMORY_PROGRAM = """
-import sys
-import numpy as np
-from ai_edge_litert.interpreter import Interpreter
-
-def peak():
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
-
-before = peak()
-interpreter = Interpreter(model_path=sys.argv[1], num_threads=1)
-tensor = interpreter.get_input_details()[0]
-shape = (1, int(sys.argv[2]), int(sys.argv[3]), 3)
-if -1 in tensor["shape_signature"]:
-    interpreter.resize_tensor_input(tensor["index"], shape)
-interpreter.allocate_tensors()
-interpreter.set_tensor(tensor["index"], np.zeros(shape, tensor["dtype"]))
-interpreter.invoke()
-print(peak() - before)
-"""
 
 
 @dataclass(frozen=True)
@@ -103,16 +79,8 @@ def prove(path, model, pairs, *, float_student=None, height=180, width=320):
         "threads": file.threads,
         "milliseconds": round(times["file"].median_ms, 2),
         "keras_milliseconds": round(times["keras"].median_ms, 2),
-        "peak_memory_bytes": _peak_memory(path, size),
+        "peak_memory_bytes": file_peak_memory(path, height=size[0], width=size[1]),
     }
-
-
-def _peak_memory(path, size):
-    """Bytes that loading and running the file once adds to a process; None where the system does not tell (only Linux does)."""
-    if not Path("/proc/self/status").exists():
-        return None
-    command = [sys.executable, "-c", _MEMORY_PROGRAM, str(path), *map(str, size)]
-    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
 
 
 def _middle(picture, size, scale=1):

@@ -1,6 +1,7 @@
 """How large a tile may be for the memory there is."""
 
 import sys
+from pathlib import Path
 
 from absl import logging
 
@@ -37,13 +38,13 @@ def fitting_tile(
     return _TILES[-1]
 
 
-def resident_bytes():
+def resident_bytes() -> int:
     """The memory this process occupies now; 250 MB where the system does not say."""
     try:
         with open("/proc/self/statm") as file:
             return int(file.read().split()[1]) * _page_size()
     except OSError:
-        return _peak_bytes()
+        return peak_bytes()
 
 
 def _page_size():
@@ -52,7 +53,12 @@ def _page_size():
     return resource.getpagesize()
 
 
-def _peak_bytes():
+def peak_bytes() -> int:
+    """The most memory that this process has occupied so far; 250 MB where the system does not say."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # Linux, where getrusage would count the parent from before the exec as well
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
     try:
         import resource
     except ImportError:  # Windows
