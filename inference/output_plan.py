@@ -10,6 +10,11 @@ from data.images import IMAGE_SUFFIXES, search
 from errors import UserError, reason
 from inference.writing import WRITABLE
 
+# Videos that are written, and FFmpeg's names of their containers; videos that are read.
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+_READ_ONLY = ".3g2 .3gp .asf .avi .divx .dv .f4v .flv .m2t .m2ts .m2v .mod .mpe .mpeg .mpg .mts .mxf .ogm .ogv .qt .rm .tod .ts .vob .wmv"
+READABLE_VIDEOS = frozenset((*CONTAINERS, *_READ_ONLY.split()))
+
 
 def _refuse(error):
     raise error

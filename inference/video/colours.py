@@ -6,8 +6,10 @@ swscale's defaults darken by one to two levels each way. Accurate rounding with 
 
 from typing import NamedTuple
 
+import av
 import numpy as np
 from absl import logging
+from av.video.reformatter import Interpolation, VideoReformatter
 
 # FFmpeg's numbers (AVColorSpace, AVColorRange), those of ITU-T H.273.
 _RGB, BT709, UNSPECIFIED, _FCC, _BT470BG, SMPTE170M, _SMPTE240M, _YCGCO, _BT2020, _BT2020_CL = (
@@ -39,8 +41,7 @@ _SIDE_DATA = dict.fromkeys(_HDR, "HDR metadata") | {
 # From so many rows or columns on, players take a film that does not name its matrix for BT.709.
 _HD_ROWS, _HD_COLUMNS = 720, 1280
 
-_AREA, _FULL_CHROMA_OUT, _FULL_CHROMA_IN, _ACCURATE = 0x20, 0x2000, 0x4000, 0x40000  # swscale's flags
-_FLAGS = _AREA | _FULL_CHROMA_OUT | _FULL_CHROMA_IN | _ACCURATE
+_FLAGS = Interpolation.AREA | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP | Interpolation.ACCURATE_RND
 
 # Full range of twelve bits to that of eight, rounded half up.
 _TWELVE = np.arange(4096)
@@ -60,16 +61,14 @@ class Tags(NamedTuple):
 class Colours:
     """Conversions for one film."""
 
-    def __init__(self, av, first):
+    def __init__(self, first: av.VideoFrame):
         """first: its first frame."""
         self._first, self._rgb = first, _is_rgb(first)
         known = first.colorspace in _MATRICES and not self._rgb
         self._guess = BT709 if _is_hd(first.height, first.width) or self._rgb else SMPTE170M
         self._matrix = _MATRICES[first.colorspace if known else self._guess]
         self._full = (first.color_range == FULL or first.format.name.startswith("yuvj")) and not self._rgb
-        reformatter = av.video.reformatter.VideoReformatter
-        self._to_rgb, self._from_rgb = reformatter(), reformatter()
-        self._av = av
+        self._to_rgb, self._from_rgb = VideoReformatter(), VideoReformatter()
 
     def tags(self, height: int, width: int) -> Tags:
         """Of the result. A matrix that is not named stays so, unless players would then take another for its size."""
@@ -112,18 +111,18 @@ class Colours:
         if not self._full:
             return self._from_rgb.reformat(rgb, format="yuv420p", **ours, **made)
         deep = self._from_rgb.reformat(rgb, format="yuv420p12le", **ours, **made)
-        frame = self._av.VideoFrame(deep.width, deep.height, "yuv420p")
+        frame = av.VideoFrame(deep.width, deep.height, "yuv420p")
         for plane, from_, table in zip(frame.planes, deep.planes, (_LUMA, _CHROMA, _CHROMA), strict=True):
             _pixels(plane, np.uint8)[:] = table[_pixels(from_, np.uint16)]
         return frame
 
     def canvas(self, height: int, width: int):
         """(frame, its pixels (H, W, 3) uint8 to write into), whose chroma is going to lie where H.264 and VP9 expect it: left."""
-        graph = self._av.filter.Graph()
+        graph = av.filter.Graph()
         source = graph.add("buffer", video_size=f"{width}x{height}", pix_fmt="rgb24", time_base="1/25")
         sited, sink = graph.add("setparams", "chroma_location=left"), graph.add("buffersink")
         graph.link_nodes(source, sited, sink).configure()
-        source.push(self._av.VideoFrame(width, height, "rgb24"))
+        source.push(av.VideoFrame(width, height, "rgb24"))
         frame = sink.pull()
         return frame, _pixels(frame.planes[0], np.uint8, 3).reshape(height, width, 3)
 

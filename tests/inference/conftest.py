@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import importlib.util
 import json
 
 import keras
@@ -12,6 +13,9 @@ import pytest
 import tensorflow as tf
 
 from inference.engines import Engine
+
+# PyAV is optional (requirements-video.txt).
+collect_ignore_glob = [] if importlib.util.find_spec("av") else ["test_video*.py"]
 
 SCALE = 2
 # Three 3x3 convolutions at LR, and one at HR that reaches one HR pixel into the neighbouring LR pixel.
