@@ -1,7 +1,10 @@
 """Does an exported file give what its model gives? Measured on real pictures, before the file is kept."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 
 from evaluation.latency import measure
@@ -23,12 +26,12 @@ class Limits:
     max_drop_db: float
 
     @classmethod
-    def of(cls, quantize, *, max_drop_db=None):
+    def of(cls, quantize: str, *, max_drop_db: float | None = None) -> "Limits":
         """The default limits: 1e-3 and 0.05 dB for float32, 0.05 dB for float16 and dynamic, 0.15 dB for int8."""
         difference = 1e-3 if quantize == "none" else None
         return cls(difference, max_drop_db if max_drop_db is not None else 0.15 if quantize == "int8" else 0.05)
 
-    def broken_by(self, proof):
+    def broken_by(self, proof: dict[str, Any]) -> str | None:
         """The reason why a proof is not good enough, or None."""
         difference, drop = proof["max_difference"], proof["psnr_drop_db"]
         if self.max_difference is not None and not difference <= self.max_difference:
@@ -41,7 +44,15 @@ class Limits:
         return None
 
 
-def prove(path, model, pairs, *, float_student=None, height=180, width=320):
+def prove(
+    path: Path,
+    model: keras.Model,
+    pairs: list[tuple[np.ndarray, np.ndarray]],
+    *,
+    float_student: keras.Model | None = None,
+    height: int = 180,
+    width: int = 320,
+) -> dict[str, Any]:
     """Run real pictures through the TFLite file (LiteRT) and through `model` (Keras), and look at the file.
 
     pairs: list of (lr, hr), (h, w, 3) and (scale·h, scale·w, 3) uint8 RGB; a file of fixed size sees their middle, continued by reflection where they
@@ -51,8 +62,8 @@ def prove(path, model, pairs, *, float_student=None, height=180, width=320):
     float_psnr_db and drop_from_float_db, operations, outside_xnnpack,
     share_in_xnnpack, float_operations, milliseconds and keras_milliseconds (medians), peak_memory_bytes at that size.
     """
-    file, keras = TFLiteEngine(path), KerasEngine(model)
-    engines = [file, keras, *([KerasEngine(float_student)] if float_student else [])]
+    file, reference = TFLiteEngine(path), KerasEngine(model)
+    engines = [file, reference, *([KerasEngine(float_student)] if float_student else [])]
     size = file.fixed_size or (height, width)
     differences, scores = [], []
     for lr, hr in pairs:
@@ -63,7 +74,7 @@ def prove(path, model, pairs, *, float_student=None, height=180, width=320):
     ours, theirs, *floats = (float(score) for score in np.mean(scores, axis=0))
     content = path.read_bytes()
     names, outside = operations(content), outside_xnnpack(content)
-    times = measure({"file": file, "keras": keras}, height=size[0], width=size[1], repetitions=5, warmup=1)
+    times = measure({"file": file, "keras": reference}, height=size[0], width=size[1], repetitions=5, warmup=1)
     return {
         "pictures": len(pairs),
         "max_difference": float(max(d.max() for d in differences)),

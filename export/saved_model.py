@@ -14,7 +14,15 @@ from models import check_finite, load_generator
 from weights import refuse_as_output
 
 
-def export_graph(model, folder, *, batch=None, height=None, width=None, eight_bits=False):
+def export_graph(
+    model: keras.Model,
+    folder: str | Path,
+    *,
+    batch: int | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    eight_bits: bool = False,
+) -> None:
     """Write a SavedModel into `folder`, with one signature `serving_default`: lr to sr.
 
     eight_bits: sr in steps of 1/255 from 0 to 1, which conversion to integers makes the type of the output. Left to calibration, its step would
@@ -39,7 +47,7 @@ def export_graph(model, folder, *, batch=None, height=None, width=None, eight_bi
     archive.write_out(str(folder), verbose=False)
 
 
-def write_saved_model(model, path):
+def write_saved_model(model: keras.Model, path: str | Path) -> None:
     """Write `model` as the SavedModel folder `path`, for any batch, height and width; whole or not at all.
 
     Raises UserError when something is there already, it cannot be written, or a weight is NaN or infinite.

@@ -1,7 +1,10 @@
 """Generators to TFLite: collapsed branches, frozen weights, clipped output, dynamic or fixed size, float or quantised."""
 
 import tempfile
+from collections.abc import Iterable
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from errors import UserError, reason
@@ -12,18 +15,24 @@ from models.compact import Compact
 from models.quantized import QuantizedCompact
 from models.upsampling import prelus
 
-QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 
-
-def fused(model):
+def fused(model: keras.Model) -> keras.Model:
     """The network as it is shipped: its branches collapsed where it has any."""
     return model.fuse() if hasattr(model, "fuse") else model
 
 
-def convert(model, *, height=None, width=None, quantize="none", calibration=()):
+def convert(
+    model: keras.Model,
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    quantize: str = "none",
+    calibration: Iterable[np.ndarray] = (),
+) -> bytes:
     """The bytes of a TFLite file for `model`.
 
-    Input (1, height, width, 3) RGB, None for any size; output (1, scale·height, scale·width, 3), clipped in the graph. quantize:
+    Input (1, height, width, 3) RGB, None for any size; output (1, scale·height, scale·width, 3), clipped in the graph.
+    quantize, of `settings.files.QUANTIZATIONS`:
     "none"     float32 in [0, 1], float32 weights
     "float16"  the same with float16 weights: half the file
     "dynamic"  the same with int8 weights, activations quantised as they come: a quarter of the file

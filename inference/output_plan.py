@@ -1,7 +1,7 @@
 """inference/output_plan.py: where the upscaled images go."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from absl import logging
@@ -21,8 +21,8 @@ def _refuse(error):
 
 
 def plan_outputs(
-    inputs,
-    output=None,
+    inputs: str | Path | Iterable[str | Path],
+    output: str | Path | None = None,
     *,
     scale: str = "4",
     suffix: str | None = None,

@@ -19,7 +19,7 @@ from inference.value_range import ValueRange, range_of
 class SavedModelEngine(Engine):
     """A SavedModel folder: its signature "serving_default", or the only one there is. Of fixed or dynamic size."""
 
-    def __init__(self, path, *, model_range=None):
+    def __init__(self, path: str | Path, *, model_range: str | None = None):
         """path: the folder that holds saved_model.pb. model_range: a name of `settings.files.MODEL_RANGES`; found out when None.
 
         Raises UserError when it is missing, damaged, or has no signature with one image in and one out.
@@ -38,12 +38,12 @@ class SavedModelEngine(Engine):
         self.values = range_of(self._run, model_range, path=self.path, size=self.fixed_size)
 
     @cached_property
-    def receptive_field(self):
+    def receptive_field(self) -> int:
         """LR pixels to each side: assumed, since the format does not say; with a warning for those who need it."""
         return _assumed_receptive_field(self.path)
 
     @property
-    def parameters(self):
+    def parameters(self) -> int | None:
         """How many numbers the signature's variables hold; None where they were frozen into constants."""
         return sum(int(np.prod(variable.shape)) for variable in self._signature.variables) or None
 
@@ -88,7 +88,7 @@ class SavedModelEngine(Engine):
         return name, None if shape[1] is None else (shape[1], shape[2])
 
 
-def open_keras_file(path, *, model_range=None):
+def open_keras_file(path: str | Path, *, model_range: str | None = None) -> KerasEngine:
     """A KerasEngine for a .keras file: one of our networks, or any model of Keras' own layers.
 
     model_range: of the latter, a name of `settings.files.MODEL_RANGES`; found out when None.

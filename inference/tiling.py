@@ -15,11 +15,14 @@ at least that large.
 """
 
 import math
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from errors import UserError
+from inference.engines import Engine
 from inference.pixels import as_float
 
 
@@ -31,10 +34,12 @@ class Span(NamedTuple):
     last: int
 
 
-def iter_windows(engine, lr, *, tile=None):
+def iter_windows(
+    engine: Engine, lr: np.ndarray, *, tile: int | tuple[int, int] | None = None
+) -> Iterator[tuple[slice, slice, np.ndarray]]:
     """Upscale window by window, from left to right and from top to bottom.
 
-    engine: see inference.engines. lr (h, w, 3), float in [0, 1], or an unsigned integer type whose full range
+    lr (h, w, 3), float in [0, 1], or an unsigned integer type whose full range
     means [0, 1] (it is converted window by window: a large picture never exists as a whole in float32). tile: LR
     pixels that each window adds to the result along each axis, halo not counted; None takes the whole picture in
     one window; a pair gives rows and columns. Ignored by an engine of fixed size.
@@ -73,7 +78,15 @@ def iter_windows(engine, lr, *, tile=None):
             )
 
 
-def iter_strips(engine, lr, *, tile=None, channels=(3,), dtype=np.float32, store=np.copyto):
+def iter_strips(
+    engine: Engine,
+    lr: np.ndarray,
+    *,
+    tile: int | tuple[int, int] | None = None,
+    channels: tuple[int, ...] = (3,),
+    dtype: DTypeLike = np.float32,
+    store: Callable[[np.ndarray, np.ndarray], None] = np.copyto,
+) -> Iterator[tuple[int, np.ndarray]]:
     """The windows of `iter_windows` put together to strips, from top to bottom.
 
     channels, dtype: of the strips, and store: called as `store(part_of_a_strip, sr)`; so that a strip need not be as large
@@ -90,7 +103,7 @@ def iter_strips(engine, lr, *, tile=None, channels=(3,), dtype=np.float32, store
             yield rows.start, strip
 
 
-def upscale_tiled(engine, lr, *, tile=None):
+def upscale_tiled(engine: Engine, lr: np.ndarray, *, tile: int | tuple[int, int] | None = None) -> np.ndarray:
     """The windows of `iter_windows` in one picture: lr (h, w, 3) -> (s*h, s*w, 3) float32 in [0, 1]."""
     height, width = lr.shape[:2]
     sr = np.empty((height * engine.scale, width * engine.scale, 3), np.float32)
@@ -99,7 +112,7 @@ def upscale_tiled(engine, lr, *, tile=None):
     return sr
 
 
-def plan_axis(length, *, halo, tile, alignment=1):
+def plan_axis(length: int, *, halo: int, tile: int | None, alignment: int = 1) -> tuple[int, list[Span]]:
     """Windows of one size that cover `length` pixels, each adding about `tile` of them. halo: a multiple of `alignment`.
 
     Returns (window, list of Span). Their number is the smallest that `tile` allows, and the window then the smallest
@@ -115,7 +128,7 @@ def plan_axis(length, *, halo, tile, alignment=1):
     return step + 2 * halo, _place(length, window=step + 2 * halo, halo=halo, alignment=alignment)
 
 
-def plan_fixed_axis(length, *, halo, window, alignment=1):
+def plan_fixed_axis(length: int, *, halo: int, window: int, alignment: int = 1) -> list[Span]:
     """Cover `length` by spans of exactly `window` pixels; by a single one where the picture is smaller."""
     if length <= window:
         return [Span(0, 0, length)]

@@ -1,5 +1,6 @@
 """The upscaler: a picture array in, the same kind of picture array out, larger."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,15 @@ _RANGE_TOLERANCE = 0.01
 class Upscaler:
     """Upscales numpy pictures by any engine, tiled, in their own type and number of channels."""
 
-    def __init__(self, model_or_path, *, threads=None, tile=None, memory_mb=None, engine="auto"):
+    def __init__(
+        self,
+        model_or_path: Any,
+        *,
+        threads: int | None = None,
+        tile: int | None = None,
+        memory_mb: float | None = None,
+        engine: str = "auto",
+    ):
         """Build from a model, an engine or a path.
 
         model_or_path: a Keras generator; an `inference.engines.Engine`; or the path of a .weights.h5 file, of
@@ -32,7 +41,8 @@ class Upscaler:
         tile: LR pixels per tile side, without halo; when None as large as memory_mb, about what the process is to
         take in all, permits. It changes memory and speed, never the result.
 
-        engine: "tflite" or "keras": of a run folder only that kind of file, and of no other path another; "auto": any.
+        engine: the kind of network, "tflite" or "keras": of a run folder only that file, and no other path of another kind;
+        "auto": any.
 
         Raises UserError when the path holds no network, or a damaged one, or one of another kind.
         """
@@ -42,7 +52,7 @@ class Upscaler:
         self.scale = self.engine.scale
         self.tile, self.memory_mb = tile, memory_mb
 
-    def upscale(self, picture, *, out=None):
+    def upscale(self, picture: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
         """Upscale one picture.
 
         picture: (H, W, 3) RGB or (H, W) grey; uint8, uint16, or float16/32/64 in [0, 1]. out: an array of the result's
@@ -69,7 +79,7 @@ class Upscaler:
         """Itself: one network for every image; `inference.choice.Networks` chooses one."""
         return self
 
-    def iter_strips(self, picture, *, tile=None):
+    def iter_strips(self, picture: np.ndarray, *, tile: int | tuple[int, int] | None = None) -> Iterator[np.ndarray]:
         """The rows of `upscale`, a strip at a time from top to bottom: yields (rows, s*W, 3) or (rows, s*W).
 
         tile: as in the constructor, for this picture; also a pair (rows, columns).
@@ -81,7 +91,7 @@ class Upscaler:
         for _, strip in iter_strips(self.engine, _as_input(picture), tile=tile, **made):
             yield strip
 
-    def choose_tile(self, picture, *, channels=None):
+    def choose_tile(self, picture: np.ndarray, *, channels: int | None = None) -> int:
         """The tile for a picture where none was asked for. channels: of the result, where it has more than the picture."""
         height, width = picture.shape[:2]
         bytes_per_pixel = (channels or (*picture.shape, 1)[2]) * picture.dtype.itemsize

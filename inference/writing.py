@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 import numpy as np
 from absl import logging
+from numpy.typing import DTypeLike
 from PIL import ExifTags, Image
 
 from data.image_metadata import Metadata
@@ -67,12 +68,12 @@ class TargetExistsError(UserError):
 
 @contextlib.contextmanager
 def image_file(
-    path,
+    path: str | Path,
     *,
     width: int,
     height: int,
     channels: int,
-    dtype,
+    dtype: DTypeLike,
     metadata: Metadata = _NOTHING,
     quality: int = QUALITY,
     overwrite: bool = False,
@@ -131,7 +132,7 @@ def _fitted(rows, dtype, *, flatten):
 
 
 def write_animation(
-    path,
+    path: str | Path,
     frames: Iterable[np.ndarray],
     *,
     durations: list[int],
@@ -171,7 +172,7 @@ def _opaque_or_not(frame):
     return frame
 
 
-def check_result(path, *, width: int, height: int, frames: int = 1, memory: float | None = None) -> None:
+def check_result(path: str | Path, *, width: int, height: int, frames: int = 1, memory: float | None = None) -> None:
     """Raise UserError for a result that the format of `path` cannot hold, or that takes more memory than that.
 
     frames: more than 1 of an animation. memory: in bytes, of what has to be collected before it is encoded; None: any.
@@ -198,7 +199,9 @@ def check_result(path, *, width: int, height: int, frames: int = 1, memory: floa
 
 
 @contextlib.contextmanager
-def replacing(path, *, overwrite: bool = False, suffixes=None) -> Iterator[BinaryIO]:
+def replacing(
+    path: str | Path, *, overwrite: bool = False, suffixes: Collection[str] | None = None
+) -> Iterator[BinaryIO]:
     """An open binary file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
     Missing folders are made. Raises UserError when the file cannot be written, or the target has come to exist.
@@ -230,7 +233,7 @@ def replacing(path, *, overwrite: bool = False, suffixes=None) -> Iterator[Binar
             temporary.unlink()
 
 
-def check_target(path, *, overwrite: bool, suffixes=None) -> None:
+def check_target(path: str | Path, *, overwrite: bool, suffixes: Collection[str] | None = None) -> None:
     """Raise UserError when `path` has none of the suffixes, is a folder, or exists and is not to be overwritten.
 
     suffixes: those of images when None.

@@ -4,6 +4,7 @@ swscale's defaults darken by one to two levels each way. Accurate rounding with 
 (tests/inference/test_video_colours.py), but for the chroma of full range, which it cuts off: there twelve bits lie between.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import av
@@ -79,7 +80,7 @@ class Colours:
         range_ = LIMITED if self._rgb else FULL if self._full else first.color_range
         return Tags(matrix, range_, first.color_primaries, first.color_trc)
 
-    def name_losses(self, path) -> None:
+    def name_losses(self, path: Path) -> None:
         """One line for each thing that the result's 8 bits of 4:2:0 cannot hold."""
         first, format_ = self._first, self._first.format
         bits = max(component.bits for component in format_.components)
@@ -94,7 +95,7 @@ class Colours:
         if kinds:
             logging.warning("%s: left out: %s", path, ", ".join(sorted(kinds)))
 
-    def to_rgb(self, frame) -> np.ndarray:
+    def to_rgb(self, frame: av.VideoFrame) -> np.ndarray:
         """A decoded frame as (H, W, 3) uint8."""
         source = {}
         if not _is_rgb(frame):
@@ -104,7 +105,7 @@ class Colours:
         rgb = self._to_rgb.reformat(frame, format="rgb24", dst_color_range=FULL, interpolation=_FLAGS, **source)
         return rgb.to_ndarray()
 
-    def from_rgb(self, rgb):
+    def from_rgb(self, rgb: av.VideoFrame) -> av.VideoFrame:
         """A frame of `canvas` to 8 bits of 4:2:0, a new frame."""
         ours = {"dst_colorspace": self._matrix, "dst_color_range": FULL if self._full else LIMITED}
         made = {"interpolation": _FLAGS, "threads": 1}
@@ -116,7 +117,7 @@ class Colours:
             _pixels(plane, np.uint8)[:] = table[_pixels(from_, np.uint16)]
         return frame
 
-    def canvas(self, height: int, width: int):
+    def canvas(self, height: int, width: int) -> tuple[av.VideoFrame, np.ndarray]:
         """(frame, its pixels (H, W, 3) uint8 to write into), whose chroma is going to lie where H.264 and VP9 expect it: left."""
         graph = av.filter.Graph()
         source = graph.add("buffer", video_size=f"{width}x{height}", pix_fmt="rgb24", time_base="1/25")

@@ -4,6 +4,8 @@ import io
 import re
 
 import av
+from av.container import OutputContainer
+from av.stream import Stream
 
 # Written by muxers and encoders about the very file they made: no longer true, or made anew.
 _TECHNICAL = re.compile(
@@ -20,13 +22,13 @@ class Copy:
     wait for those of other streams, would end the film.
     """
 
-    def __init__(self, container, other):
+    def __init__(self, container: OutputContainer, other: Stream):
         """Add a stream like `other` to a container. Raises ValueError or FFmpegError where that cannot hold it."""
         self._other, self._format, self._end = other, container.format.name, None
         self._trial, self._tried = _open_trial(other, self._format)
         self._stream = _like(container, other)
 
-    def ready(self, packet) -> bool:
+    def ready(self, packet: av.Packet) -> bool:
         """Make a packet one of this stream, its stamps rising, where need be by a tick. False where it cannot be written."""
         end = self._end
         if packet.dts is None:
@@ -49,7 +51,7 @@ class Copy:
         return True
 
 
-def fits(stream: av.stream.Stream, name: str) -> bool:
+def fits(stream: Stream, name: str) -> bool:
     """Whether a container of that name holds such a stream."""
     try:
         _open_trial(stream, name)

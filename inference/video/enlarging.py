@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from data.image_reader import Still
 from errors import UserError, reason
 from inference.output_plan import CONTAINERS
 from inference.sizes import Size, iter_sized_strips, result_size
+from inference.upscaler import Upscaler
 from inference.video.source import Frame, Source
 from inference.video.target import Target, frames_in, holds_aspect
 from inference.writing import check_target, replacing
@@ -39,11 +41,19 @@ class VideoResult(NamedTuple):
 
 
 def upscale_video(
-    upscaler, source, target, *, size=None, preview=False, deinterlace=True, overwrite=False, advance=lambda share: None
+    upscaler: Upscaler,
+    source: str | Path,
+    target: str | Path,
+    *,
+    size: Size | None = None,
+    preview: bool = False,
+    deinterlace: bool = True,
+    overwrite: bool = False,
+    advance: Callable[[float], None] = lambda share: None,
 ) -> VideoResult:
     """Upscale one film into another; the target's suffix says its container.
 
-    size: a `Size`; the network's own factor when None. preview: the first two seconds only. deinterlace: interlaced frames
+    size: the network's own factor when None. preview: the first two seconds only. deinterlace: interlaced frames
     become whole ones first. advance: called with the share of the work as it gets done.
     A source that is damaged is read as far as it can be, and `problems` says what was lost. Once a frame is written nothing loses
     it: on KeyboardInterrupt, on a full disc, on any error the file is finished, so that it plays, and `problems` says why.

@@ -12,7 +12,7 @@ _SILENT = ("ffv1", "ffvhuff", "huffyuv", "magicyuv", "rawvideo", "utvideo", "v21
 _LEAST_SIDE = 3  # of bwdif
 
 
-def field_order(video) -> str | None:
+def field_order(video: av.VideoStream) -> str | None:
     """What the container says of a stream whose decoder says nothing: "tff", "bff" or None."""
     return _FIELD_ORDERS.get(video.codec_context.field_order) if video.codec_context.name in _SILENT else None
 
@@ -26,7 +26,7 @@ class Deinterlacer:
         self._args = f"mode=send_frame:parity={order or 'auto'}:deint={'all' if order else 'interlaced'}"
         self._order, self._graph, self._shape = order, None, None
 
-    def push(self, frame) -> Iterator:
+    def push(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
         """Yields frames that are done. Nothing is held back as long as no frame was interlaced."""
         if self._graph is None and not (self._order or frame.interlaced_frame):
             yield frame
@@ -41,7 +41,7 @@ class Deinterlacer:
         self._source.push(frame)
         yield from self._pull()
 
-    def flush(self) -> Iterator:
+    def flush(self) -> Iterator[av.VideoFrame]:
         """The frame that was held back."""
         if self._graph is not None:
             self._source.push(None)

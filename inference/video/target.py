@@ -4,6 +4,7 @@ What the container cannot hold is named, once it is written: the result is opene
 """
 
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -12,6 +13,7 @@ from av.stream import Disposition
 
 from inference.output_plan import CONTAINERS
 from inference.video.copies import Copy, fits, kept
+from inference.video.source import Source
 
 # An encoder and its options.
 # superfast with macroblock trees from a short look-ahead: within an eighth of veryfast's file size at its PSNR, in 0.55 of its time.
@@ -29,8 +31,8 @@ def holds_aspect(path: Path) -> bool:
 class Target:
     """The film that is written."""
 
-    def __init__(self, file, path: Path, source, *, height: int, width: int):
-        """file: open for writing, path: what it is called in messages, source: a `Source`. height, width: even."""
+    def __init__(self, file: BinaryIO, path: Path, source: Source, *, height: int, width: int):
+        """file: open for writing, path: what it is called in messages. height, width: even."""
         self.file, self._path, self._source = file, path, source
         self.height, self.width = height, width
         name = CONTAINERS[path.suffix.lower()]
@@ -105,17 +107,17 @@ class Target:
     def _name(self, line):
         logging.warning("%s: %s", self._path, line)
 
-    def canvases(self, number: int) -> list:
+    def canvases(self, number: int) -> list[tuple[av.VideoFrame, np.ndarray]]:
         """Frames to write pixels into: (frame, (height, width, 3) uint8)."""
         return [self._source.colours.canvas(self.height, self.width) for _ in range(number)]
 
-    def encode(self, canvas, pts: int) -> None:
+    def encode(self, canvas: av.VideoFrame, pts: int) -> None:
         """Write one frame of `canvases`."""
         frame = self._source.colours.from_rgb(canvas)
         frame.pts, frame.time_base = pts, self._source.time_base
         self._container.mux(self._stream.encode(frame))
 
-    def copy(self, packet) -> None:
+    def copy(self, packet: av.Packet) -> None:
         """Write a packet of another stream as it is; its stamps rise, where need be, by a tick each."""
         copy = self._copies.get(packet.stream.index)
         if copy is None:
@@ -149,7 +151,7 @@ class Target:
                 self._name(f"{len(chapters) - len(result.chapters())} chapters left out")
 
 
-def frames_in(file) -> int:
+def frames_in(file: BinaryIO) -> int:
     """How many frames a file holds that was perhaps not finished; 0 where it cannot be read."""
     try:
         with av.open(file.name) as container:
