@@ -1,4 +1,4 @@
-"""Does an exported file give what its model gives? Measured on real pictures, before the file is kept."""
+"""Does an exported file give what its model gives? Measured on real images, before the file is kept."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,10 @@ from inference.pixels import to_uint8
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file may lose: max_difference, of values in [0, 1] (None: not looked at), and max_drop_db, of PSNR on Y against the originals.
+    """What a file may lose.
 
-    The drop is held against Keras, and against the float student too where the file is of one that was trained in its quantised form.
+    max_difference: from Keras, of values in [0, 1]; None is not looked at. max_drop_db: of PSNR on Y, below Keras; and below the
+    float student, where the network was trained in its quantised form.
     """
 
     max_difference: float | None
@@ -53,14 +54,15 @@ def prove(
     height: int = 180,
     width: int = 320,
 ) -> dict[str, Any]:
-    """Run real pictures through the TFLite file (LiteRT) and through `model` (Keras), and look at the file.
+    """Run real images through the TFLite file (LiteRT) and through `model` (Keras), and look at the file.
 
-    pairs: list of (lr, hr), (h, w, 3) and (scale·h, scale·w, 3) uint8 RGB; a file of fixed size sees their middle, continued by reflection where they
-    are smaller. float_student: the network in floats that a quantised `model` was trained from, where it is at hand. height, width: input that
-    is timed, where the file leaves it open. Returns a dict of JSON values: max_difference and
-    mean_difference of values in [0, 1], psnr_db and psnr_drop_db (Y, border of `scale` pixels, 8-bit output), with float_student also
-    float_psnr_db and drop_from_float_db, operations, outside_xnnpack,
-    share_in_xnnpack, float_operations, milliseconds and keras_milliseconds (medians), peak_memory_bytes at that size.
+    pairs: (lr, hr), (h, w, 3) and (scale·h, scale·w, 3) uint8 RGB; a file of fixed size sees their middle, continued by
+    reflection where they are smaller. float_student: the network in floats that a quantised `model` was trained from, where it is
+    at hand. height, width: of the input that is timed, where the file leaves it open.
+
+    Returns JSON values: max_difference and mean_difference, of values in [0, 1]; psnr_db and psnr_drop_db (Y, border of `scale`
+    pixels, 8-bit output); with float_student also float_psnr_db and drop_from_float_db; operations, outside_xnnpack,
+    share_in_xnnpack, float_operations; at the timed size milliseconds and keras_milliseconds (medians) and peak_memory_bytes.
     """
     file, reference = TFLiteEngine(path), KerasEngine(model)
     engines = [file, reference, *([KerasEngine(float_student)] if float_student else [])]
@@ -94,13 +96,13 @@ def prove(
     }
 
 
-def _middle(picture, size, scale=1):
-    """The central crop of `size` · scale; a picture that is too small is continued by reflection."""
+def _middle(image, size, scale=1):
+    """The central crop of `size` · scale; an image that is too small is continued by reflection."""
     if size is None:
-        return picture
+        return image
     size = [side * scale for side in size]
-    missing = [max(0, side - have) for side, have in zip(size, picture.shape, strict=False)]
-    picture = np.pad(picture, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="symmetric")
+    missing = [max(0, side - have) for side, have in zip(size, image.shape, strict=False)]
+    image = np.pad(image, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="symmetric")
     # In whole low-resolution pixels, so that lr and hr keep showing the same.
-    top, left = ((have - side) // scale // 2 * scale for side, have in zip(size, picture.shape, strict=False))
-    return picture[top : top + size[0], left : left + size[1]]
+    top, left = ((have - side) // scale // 2 * scale for side, have in zip(size, image.shape, strict=False))
+    return image[top : top + size[0], left : left + size[1]]

@@ -37,12 +37,12 @@ def convert(
     "float16"  the same with float16 weights: half the file
     "dynamic"  the same with int8 weights, activations quantised as they come: a quarter of the file
     "int8"     integers throughout, uint8 in [0, 255] in and out; calibration is needed
-    calibration: iterable of (1, h, w, 3) float32 pictures in [0, 1], of the fixed size where there is one; their activations set the ranges.
+    calibration: (1, h, w, 3) float32 images in [0, 1], of the fixed size where there is one; their activations set the ranges.
 
-    The way leads over a SavedModel, which freezes the weights: converting a Keras 3 model's function directly leaves them variables, and the
-    file then runs several times slower. A compact student goes to int8 in its quantised form, which has no operation outside the integers; one that
-    was fine-tuned in that form (`distill.py --qat`) keeps the ranges it learned. Raises UserError when the converter refuses an operation, or
-    a weight is NaN or infinite.
+    The way leads over a SavedModel, which freezes the weights. Converted directly, a Keras 3 model keeps them as variables, and
+    the file runs several times slower. A compact student goes to int8 in its quantised form, which computes in integers alone;
+    one that was fine-tuned in that form (`distill.py --qat`) keeps the ranges it learned. Raises UserError when the converter
+    refuses an operation, or a weight is NaN or infinite.
     """
     check_finite(model, type(model).__name__)
     if quantize == "int8":
@@ -65,7 +65,7 @@ def convert(
         if quantize == "int8":
             converter.inference_input_type = converter.inference_output_type = tf.uint8
             if not isinstance(model, QuantizedCompact):  # that one brings its ranges
-                converter.representative_dataset = lambda: ([picture] for picture in calibration)
+                converter.representative_dataset = lambda: ([image] for image in calibration)
                 converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         try:
             return converter.convert()

@@ -44,7 +44,7 @@ class Event(NamedTuple):
 
 
 class _Job(NamedTuple):
-    """What holds for every file of a call. memory: bytes that a result may take which is collected; None: any."""
+    """What holds for every file of a call. memory: most bytes for a result held whole until it is encoded; None: any."""
 
     upscaler: Upscaler | Networks
     size: Size | None
@@ -73,8 +73,8 @@ def upscale_file(
     """Upscale one image file into another; the target's suffix says its format.
 
     size: the network's own factor when None. quality: of JPEG
-    and WebP. max_pixels: of the source, all frames counted; None: any number, and any memory for a result that has to be
-    collected. advance: called with the share of the work, adding up to 1, as it gets done. Missing folders are made; the
+    and WebP. max_pixels: of the source, all frames counted; None: any number, and any memory for a result that is held
+    whole. advance: called with the share of the work, adding up to 1, as it gets done. Missing folders are made; the
     result is written under a temporary name in the target's folder and renamed. Returns the target's path.
 
     Raises UserError, its message "PATH: reason", when the source is missing, empty, damaged, no image or too large;

@@ -4,7 +4,7 @@ import numpy as np
 
 from errors import UserError
 
-# BT.601 luma, full range. The sum is 1: a grey picture that stays grey keeps its values.
+# BT.601 luma, full range. The sum is 1: a grey image that stays grey keeps its values.
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 # Rows converted in one go: few enough to stay in the processor's cache.
@@ -12,7 +12,7 @@ _ROWS_AT_A_TIME = 32
 
 
 def as_float(pixels: np.ndarray) -> np.ndarray:
-    """Convert pixels to float32: floats of any width as they are, unsigned integers from their full range to [0, 1]."""
+    """Pixels of any shape as float32: floats as they are, unsigned integers from their full range to [0, 1]."""
     if np.issubdtype(pixels.dtype, np.unsignedinteger):
         return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
     return pixels.astype(np.float32, copy=False)

@@ -1,16 +1,16 @@
-"""Upscale a picture of any size by windows, with the result that the whole picture at once would have given.
+"""Upscale an image of any size by windows, with the result that the whole image at once would have given.
 
 A network pads with zeros at the borders of what it is given. An output pixel further than the receptive field from
 a window's border does not see that padding; so every window carries a *halo* of `engine.receptive_field` LR pixels
-that is thrown away after upscaling. Where a window's border is the picture's own border nothing is added and
-nothing thrown away: the network pads there exactly as it would for the whole picture.
+that is thrown away after upscaling. Where a window's border is the image's own border nothing is added and
+nothing thrown away: the network pads there exactly as it would for the whole image.
 
-A network that brings blocks of pixels into channels first (RRDB with pixel-unshuffle) sees another image where it begins at another
-pixel of a block. Its windows begin at multiples of `engine.alignment`; the last one may reach beyond the image by less than that, and is continued
-by reflection as the network continues the whole image.
+A network that brings blocks of pixels into channels first (RRDB with pixel-unshuffle) sees another image where it begins
+at another pixel of a block. Its windows begin at multiples of `engine.alignment`. The last one may reach beyond the image by
+less than that, and is continued by reflection, as the network continues the whole image.
 
 Windows are all of one size: those at the borders are moved inwards, not made smaller. TFLite allocates anew for
-each shape, so a picture costs one allocation; and a network exported with a fixed size can be used on any picture
+each shape, so an image costs one allocation; and a network exported with a fixed size can be used on any image
 at least that large.
 """
 
@@ -39,16 +39,16 @@ def iter_windows(
 ) -> Iterator[tuple[slice, slice, np.ndarray]]:
     """Upscale window by window, from left to right and from top to bottom.
 
-    lr (h, w, 3), float in [0, 1], or an unsigned integer type whose full range
-    means [0, 1] (it is converted window by window: a large picture never exists as a whole in float32). tile: LR
-    pixels that each window adds to the result along each axis, halo not counted; None takes the whole picture in
-    one window; a pair gives rows and columns. Ignored by an engine of fixed size.
+    lr: (h, w, 3), float in [0, 1], or an unsigned integer type whose full range means [0, 1]; it is converted window
+    by window, so that a large image never exists as a whole in float32. tile: LR pixels that each window adds to the
+    result along each axis, halo not counted; a pair gives rows and columns; None takes the whole image in one window.
+    Ignored by an engine of fixed size.
 
     Yields (rows, columns, sr): two slices of the result, and what stands there, (rows, columns, 3) float32 in [0, 1],
     or uint8 from an engine that takes uint8 where lr is that. No two overlap, and all together leave nothing out.
 
-    Equality: put together they equal `engine` run on the whole picture. The one exception is an engine of fixed
-    size given a smaller picture: it is continued by reflection below and to the right, and the result is exact
+    Equality: put together they equal `engine` run on the whole image. The one exception is an engine of fixed
+    size given a smaller image: it is continued by reflection below and to the right, and the result is exact
     only further than the receptive field from the borders that were continued.
 
     Raises UserError when tile < 1, and when a fixed size leaves nothing between two halos.
@@ -104,7 +104,7 @@ def iter_strips(
 
 
 def upscale_tiled(engine: Engine, lr: np.ndarray, *, tile: int | tuple[int, int] | None = None) -> np.ndarray:
-    """The windows of `iter_windows` in one picture: lr (h, w, 3) -> (s*h, s*w, 3) float32 in [0, 1]."""
+    """The windows of `iter_windows` in one image: lr (h, w, 3) -> (s*h, s*w, 3) float32 in [0, 1]."""
     height, width = lr.shape[:2]
     sr = np.empty((height * engine.scale, width * engine.scale, 3), np.float32)
     for rows, columns, window in iter_windows(engine, lr, tile=tile):
@@ -122,14 +122,14 @@ def plan_axis(length: int, *, halo: int, tile: int | None, alignment: int = 1) -
         raise UserError(f"tile {tile}: must be at least 1 pixel")
     if tile is None or length <= tile + 2 * halo:
         return length, [Span(0, 0, length)]
-    inner = length - 2 * halo  # the outermost windows also own the halo at the picture's border, where none is needed
+    inner = length - 2 * halo  # the outermost windows also own the halo at the image's border, where none is needed
     count = math.ceil(inner / tile)
     step = _up(math.ceil(inner / count), alignment)
     return step + 2 * halo, _place(length, window=step + 2 * halo, halo=halo, alignment=alignment)
 
 
 def plan_fixed_axis(length: int, *, halo: int, window: int, alignment: int = 1) -> list[Span]:
-    """Cover `length` by spans of exactly `window` pixels; by a single one where the picture is smaller."""
+    """Cover `length` by spans of exactly `window` pixels; by a single one where the image is smaller."""
     if length <= window:
         return [Span(0, 0, length)]
     if window - window % alignment <= 2 * halo:
@@ -141,7 +141,7 @@ def plan_fixed_axis(length: int, *, halo: int, window: int, alignment: int = 1) 
 
 
 def _place(length, *, window, halo, alignment):
-    """Windows from left to right at equal steps, the last one moved back to end with the picture."""
+    """Windows from left to right at equal steps, the last one moved back to end with the image."""
     step = window - window % alignment - 2 * halo
     count = math.ceil((length - 2 * halo) / step)
     starts = [min(index * step, _up(max(0, length - window), alignment)) for index in range(count)]

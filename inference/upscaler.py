@@ -1,4 +1,4 @@
-"""The upscaler: a picture array in, the same kind of picture array out, larger."""
+"""The upscaler: an image array in, the same kind of image array out, larger."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +15,12 @@ from inference.pixels import as_float, store
 from inference.saved_models import SavedModelEngine, open_keras_file
 from inference.tiling import iter_strips, iter_windows
 
-# How far outside [0, 1] a float picture may be: rounding of a resize or a colour transform, not another unit.
+# How far outside [0, 1] a float image may be: rounding of a resize or a colour transform, not another unit.
 _RANGE_TOLERANCE = 0.01
 
 
 class Upscaler:
-    """Upscales numpy pictures by any engine, tiled, in their own type and number of channels."""
+    """Upscales numpy images by any engine, tiled, in their own type and number of channels."""
 
     def __init__(
         self,
@@ -53,18 +53,18 @@ class Upscaler:
         self.tile, self.memory_mb = tile, memory_mb
 
     def upscale(self, picture: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
-        """Upscale one picture.
+        """Upscale one image.
 
         picture: (H, W, 3) RGB or (H, W) grey; uint8, uint16, or float16/32/64 in [0, 1]. out: an array of the result's
         shape and type to write into; a new one when None.
         Returns the same dtype and number of channels, (s*H, s*W, 3) or (s*H, s*W); integers are rounded half up, floats
-        clipped to [0, 1]. A grey picture runs as three equal channels; the result is their luma.
+        clipped to [0, 1]. A grey image runs as three equal channels; the result is their luma.
 
         Raises UserError on any other shape or type, on values outside [0, 1], on NaN, and when the network's
         output is NaN.
         """
         picture = np.asarray(picture)
-        _check_picture(picture)
+        _check_image(picture)
         shape = (picture.shape[0] * self.scale, picture.shape[1] * self.scale, *picture.shape[2:])
         sr = np.empty(shape, picture.dtype) if out is None else out
         if (sr.shape, sr.dtype) != (shape, picture.dtype):
@@ -82,17 +82,17 @@ class Upscaler:
     def iter_strips(self, picture: np.ndarray, *, tile: int | tuple[int, int] | None = None) -> Iterator[np.ndarray]:
         """The rows of `upscale`, a strip at a time from top to bottom: yields (rows, s*W, 3) or (rows, s*W).
 
-        tile: as in the constructor, for this picture; also a pair (rows, columns).
+        tile: as in the constructor, for this image; also a pair (rows, columns).
         """
         picture = np.asarray(picture)
-        _check_picture(picture)
+        _check_image(picture)
         tile = tile or self.tile or self.choose_tile(picture)
         made = {"channels": picture.shape[2:], "dtype": picture.dtype, "store": store}
         for _, strip in iter_strips(self.engine, _as_input(picture), tile=tile, **made):
             yield strip
 
     def choose_tile(self, picture: np.ndarray, *, channels: int | None = None) -> int:
-        """The tile for a picture where none was asked for. channels: of the result, where it has more than the picture."""
+        """The tile for an image where none was asked for. channels: of the result, where it has more than the image."""
         height, width = picture.shape[:2]
         bytes_per_pixel = (channels or (*picture.shape, 1)[2]) * picture.dtype.itemsize
         return fitting_tile(
@@ -127,21 +127,21 @@ def open_engine(
     return KerasEngine(load_generator(path))
 
 
-def _check_picture(picture):
-    if picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,)) or not picture.size:
+def _check_image(image):
+    if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or not image.size:
         raise UserError(
-            f"a picture of shape {picture.shape}: must be (height, width, 3) or (height, width), and not empty"
+            f"a picture of shape {image.shape}: must be (height, width, 3) or (height, width), and not empty"
         )
-    if picture.dtype in (np.uint8, np.uint16):
+    if image.dtype in (np.uint8, np.uint16):
         return
-    if not np.issubdtype(picture.dtype, np.floating):
-        raise UserError(f"a picture of type {picture.dtype}: must be uint8, uint16 or float in [0, 1]")
-    low, high = float(picture.min()), float(picture.max())
+    if not np.issubdtype(image.dtype, np.floating):
+        raise UserError(f"a picture of type {image.dtype}: must be uint8, uint16 or float in [0, 1]")
+    low, high = float(image.min()), float(image.max())
     if not (low >= -_RANGE_TOLERANCE and high <= 1 + _RANGE_TOLERANCE):  # also false for NaN
         raise UserError(f"a float picture with values from {low:g} to {high:g}: must be in [0, 1]")
 
 
-def _as_input(picture):
-    """(H, W, 3) of a picture that was checked; floats within [0, 1]."""
-    lr = picture if picture.ndim == 3 else np.broadcast_to(picture[..., None], (*picture.shape, 3))
+def _as_input(image):
+    """(H, W, 3) of an image that was checked; floats within [0, 1]."""
+    lr = image if image.ndim == 3 else np.broadcast_to(image[..., None], (*image.shape, 3))
     return np.clip(as_float(lr), 0.0, 1.0) if np.issubdtype(lr.dtype, np.floating) else lr

@@ -55,10 +55,10 @@ _MAX_JPEG_SEGMENT = 65533
 # The longest side a format can hold, in pixels.
 _LONGEST_SIDE = {"PNG": (1 << 31) - 1, "JPEG": 65_500, "WEBP": 16_383, "GIF": 65_535}
 _LARGEST_BMP = (1 << 32) - 2000  # bytes
-# What a result takes that stands in memory as a whole until it is encoded, in bytes a pixel, measured.
+# Bytes a pixel, measured, of a result that is held whole in memory until it is encoded.
 _COLLECTED = {"WEBP": 11, "BMP": 4.4, "GIF": 12}
 _COLLECTED_FRAMES = {"WEBP": 8, "PNG": 9, "GIF": 2.2}
-# The most that such a result may take where nothing else was allowed, in bytes.
+# The most bytes for such a result, where no flag allows more.
 MOST_COLLECTED = 3_000_000_000
 
 
@@ -173,9 +173,9 @@ def _opaque_or_not(frame):
 
 
 def check_result(path: str | Path, *, width: int, height: int, frames: int = 1, memory: float | None = None) -> None:
-    """Raise UserError for a result that the format of `path` cannot hold, or that takes more memory than that.
+    """Raise UserError for a result that the format of `path` cannot hold, or that takes more than `memory`.
 
-    frames: more than 1 of an animation. memory: in bytes, of what has to be collected before it is encoded; None: any.
+    frames: more than 1 of an animation. memory: most bytes for a result that is held whole until it is encoded; None: any.
     """
     path, file_format = Path(path), WRITABLE[Path(path).suffix.lower()]
     if frames > 1 and file_format not in _ANIMATED:
@@ -223,9 +223,8 @@ def replacing(
         finally:
             with contextlib.suppress(OSError):
                 file.close()
-        check_target(
-            path, overwrite=overwrite, suffixes=suffixes
-        )  # again: the work took its time, and another process may have been here
+        # Again: the work took its time, and another process may have been here.
+        check_target(path, overwrite=overwrite, suffixes=suffixes)
         with _named(path):
             os.replace(temporary, path)
     finally:
