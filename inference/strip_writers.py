@@ -17,8 +17,6 @@ from PIL import ExifTags, Image, TiffImagePlugin
 from data.image_metadata import Metadata
 
 _NOTHING = Metadata()
-
-
 _XMP, _IPTC = 700, 33723  # TIFF tags
 _FILTERED_AT_A_TIME = 1 << 16  # bytes: what stays in the processor's cache
 
@@ -292,8 +290,6 @@ class WholeWriter:
 
     def close(self) -> None:
         """Encode."""
-        if self._format == "GIF" and self._image.mode == "RGBA":  # which knows no half transparency
-            self._image.putalpha(self._image.getchannel("A").point(lambda value: 255 * (value >= 128)))
         options = {"quality": self._layout.quality, "exact": True} if self._format == "WEBP" else {}
         carried = self._layout.metadata
         held = {

@@ -107,7 +107,8 @@ def image_file(
         def encode(rows):  # little at a time: encoders make copies
             step = max(1, _ENCODED_AT_A_TIME // (width * layout.channels))
             for top in range(0, len(rows), step):
-                writer.write(_fitted(rows[top : top + step], layout.dtype, flatten=flatten))
+                fitted = _fitted(rows[top : top + step], layout.dtype, flatten=flatten)
+                writer.write(_opaque_or_not(fitted) if file_format == "GIF" else fitted)
 
         def write(rows):
             if pending:
@@ -164,12 +165,12 @@ def write_animation(
         first.save(file, file_format, save_all=True, append_images=images, duration=durations, **options)
 
 
-def _opaque_or_not(frame):
-    """GIF knows no half transparency: (H, W, 4) with alpha rounded to 0 or 255."""
-    if frame.shape[2] == 4:
-        frame = frame.copy()
-        frame[..., 3] = np.where(frame[..., 3] < 128, 0, 255)
-    return frame
+def _opaque_or_not(pixels):
+    """GIF knows no half transparency: (H, W, channels) uint8, with alpha, where it is the last, made 0 or 255."""
+    if pixels.shape[2] in (2, 4):
+        pixels = pixels.copy()
+        pixels[..., -1] = np.where(pixels[..., -1] < 128, 0, 255)
+    return pixels
 
 
 def check_result(path: str | Path, *, width: int, height: int, frames: int = 1, memory: float | None = None) -> None:
