@@ -34,7 +34,8 @@ def peak_memory(model: str | Path, *, scale: int, height: int, width: int, threa
 
 
 def file_peak_memory(path: Path, *, height: int, width: int) -> int | None:
-    """The same of a .tflite file alone: opened by LiteRT, and run once on a black image, as any program may do it.
+    """The same of a .tflite file alone: opened by LiteRT, and run once on a black image, as any
+    program may do it.
 
     height, width: of the LR image, where the file leaves them open. Returns and raises as `peak_memory`.
     """

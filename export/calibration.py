@@ -40,9 +40,10 @@ def calibration_pictures(
 ) -> list[np.ndarray]:
     """Low-resolution crops for calibration: real ones, the model's own outputs, and the ends of the range.
 
-    pictures: (h, w, 3) uint8, low-resolution, at least one; `count` crops are drawn by `seed`, of height × width, or 64 × 64
-    where the file takes any size. The model's outputs stand for sharp images, which people upscale too and which training
-    does not show. Black and white pin the input's range to [0, 1]. Returns a list of (1, h, w, 3) float32 in [0, 1].
+    pictures: (h, w, 3) uint8, low-resolution, at least one; `count` crops are drawn by `seed`, of
+    height × width, or 64 × 64 where the file takes any size. The model's outputs stand for sharp
+    images, which people upscale too and which training does not show. Black and white pin the
+    input's range to [0, 1]. Returns a list of (1, h, w, 3) float32 in [0, 1].
     """
     size = (height or DEFAULT_SIZE, width or DEFAULT_SIZE)
     rng = np.random.default_rng(seed)

@@ -19,8 +19,9 @@ from inference.pixels import to_uint8
 class Limits:
     """What a file may lose.
 
-    max_difference: from Keras, of values in [0, 1]; None is not looked at. max_drop_db: of PSNR on Y, below Keras; and below the
-    float student, where the network was trained in its quantised form.
+    max_difference: from Keras, of values in [0, 1]; None is not looked at. max_drop_db: of PSNR on
+    Y, below Keras; and below the float student, where the network was trained in its quantised
+    form.
     """
 
     max_difference: float | None
@@ -56,13 +57,15 @@ def prove(
 ) -> dict[str, Any]:
     """Run real images through the TFLite file (LiteRT) and through `model` (Keras), and look at the file.
 
-    pairs: (lr, hr), (h, w, 3) and (scale·h, scale·w, 3) uint8 RGB; a file of fixed size sees their middle, continued by
-    reflection where they are smaller. float_student: the network in floats that a quantised `model` was trained from, where it is
-    at hand. height, width: of the input that is timed, where the file leaves it open.
+    pairs: (lr, hr), (h, w, 3) and (scale·h, scale·w, 3) uint8 RGB; a file of fixed size sees their
+    middle, continued by reflection where they are smaller. float_student: the network in floats
+    that a quantised `model` was trained from, where it is at hand. height, width: of the input that
+    is timed, where the file leaves it open.
 
-    Returns JSON values: max_difference and mean_difference, of values in [0, 1]; psnr_db and psnr_drop_db (Y, border of `scale`
-    pixels, 8-bit output); with float_student also float_psnr_db and drop_from_float_db; operations, outside_xnnpack,
-    share_in_xnnpack, float_operations; at the timed size milliseconds and keras_milliseconds (medians) and peak_memory_bytes.
+    Returns JSON values: max_difference and mean_difference, of values in [0, 1]; psnr_db and
+    psnr_drop_db (Y, border of `scale` pixels, 8-bit output); with float_student also float_psnr_db
+    and drop_from_float_db; operations, outside_xnnpack, share_in_xnnpack, float_operations; at the
+    timed size milliseconds and keras_milliseconds (medians) and peak_memory_bytes.
     """
     file, reference = TFLiteEngine(path), KerasEngine(model)
     engines = [file, reference, *([KerasEngine(float_student)] if float_student else [])]

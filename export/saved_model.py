@@ -25,9 +25,10 @@ def export_graph(
 ) -> None:
     """Write a SavedModel into `folder`, with one signature `serving_default`: lr to sr.
 
-    lr: (batch, height, width, 3) float32 RGB in [0, 1], None for any; sr: (batch, scale·height, scale·width, 3) float32, clipped
-    to [0, 1]. eight_bits: sr in steps of 1/255, for a conversion to integers, whose output then has that step. Calibration
-    would give it a step by the brightest image seen, and 255 would not be white.
+    lr: (batch, height, width, 3) float32 RGB in [0, 1], None for any; sr: (batch, scale·height,
+    scale·width, 3) float32, clipped to [0, 1]. eight_bits: sr in steps of 1/255, for a conversion
+    to integers, whose output then has that step. Calibration would give it a step by the brightest
+    image seen, and 255 would not be white.
     """
 
     def serve(lr):

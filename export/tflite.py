@@ -39,10 +39,11 @@ def convert(
     "int8"     integers throughout, uint8 in [0, 255] in and out; calibration is needed
     calibration: (1, h, w, 3) float32 images in [0, 1], of the fixed size where there is one; their activations set the ranges.
 
-    The way leads over a SavedModel, which freezes the weights. Converted directly, a Keras 3 model keeps them as variables, and
-    the file runs several times slower. A compact student goes to int8 in its quantised form, which computes in integers alone;
-    one that was fine-tuned in that form (`distill.py --qat`) keeps the ranges it learned. Raises UserError when the converter
-    refuses an operation, or a weight is NaN or infinite.
+    The way leads over a SavedModel, which freezes the weights. Converted directly, a Keras 3 model
+    keeps them as variables, and the file runs several times slower. A compact student goes to int8
+    in its quantised form, which computes in integers alone; one that was fine-tuned in that form
+    (`distill.py --qat`) keeps the ranges it learned. Raises UserError when the converter refuses an
+    operation, or a weight is NaN or infinite.
     """
     check_finite(model, type(model).__name__)
     if quantize == "int8":

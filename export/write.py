@@ -121,12 +121,14 @@ def write_checked(
     timed: tuple[int, int] = (180, 320),
     **facts: Any,
 ) -> dict[str, Any]:
-    """Write `model` as `path` (.tflite), described in its metadata and, with the proof, in a .json beside it.
+    """Write `model` as `path` (.tflite), described in its metadata and, with the proof, in a .json
+    beside it.
 
-    Neither file is kept where the proof breaks the limits. pairs, float_student: for the proof, see `export.prove`. height, width,
-    quantize, calibration: see `export.convert`. timed: height and width of the input that is timed. facts: what else the
-    description should say, JSON values. Returns the description. Raises UserError when the limits are broken or the target
-    cannot be written.
+    Neither file is kept where the proof breaks the limits. pairs, float_student: for the proof, see
+    `export.prove`. height, width, quantize, calibration: see `export.convert`. timed: height and
+    width of the input that is timed. facts: what else the description should say, JSON values.
+    Returns the description. Raises UserError when the limits are broken or the target cannot be
+    written.
     """
     path, model = Path(path), fused(model)
     content = convert(model, height=height, width=width, quantize=quantize, calibration=calibration)

@@ -26,16 +26,22 @@ _MARGIN, _VISIBLE = 8, 1.5 / 255
 
 
 class Engine(ABC):
-    """What every engine inherits. An engine states `scale` and `receptive_field`; the rest has defaults."""
+    """What every engine inherits. An engine states `scale` and `receptive_field`; the rest has defaults.
 
-    scale: int  # the factor s
-    receptive_field: int  # LR pixels to each side that an output pixel can depend on: the halo of exact tiling
-    fixed_size: tuple[int, int] | None = None  # the only (h, w) that it takes; None for any
-    bytes_per_pixel: float = (
-        1024  # about what a run takes for each LR pixel; the default: 64 float32 channels, four times
-    )
-    alignment: int = 1  # windows of a tiled image begin at multiples of so many LR pixels
-    takes_uint8: bool = False  # whether lr may be uint8 in [0, 255], and sr then is: spares an 8-bit network floats
+    scale            the factor s
+    receptive_field  LR pixels to each side that an output pixel can depend on: the halo of tiling
+    fixed_size       the only (h, w) that the engine takes; None for any
+    bytes_per_pixel  about how much memory a run takes for each LR pixel
+    alignment        windows of a tiled image begin at multiples of so many LR pixels
+    takes_uint8      whether lr may be uint8 in [0, 255], and sr then is: no way over floats
+    """
+
+    scale: int
+    receptive_field: int
+    fixed_size: tuple[int, int] | None = None
+    bytes_per_pixel: float = 1024  # 64 channels of float32, four times
+    alignment: int = 1
+    takes_uint8: bool = False
 
     @abstractmethod
     def __call__(self, lr: np.ndarray) -> np.ndarray:
@@ -46,7 +52,7 @@ class KerasEngine(Engine):
     """A Keras generator. Follows the model's weights: an update of the model is seen by the next call."""
 
     def __init__(self, model: Any):
-        """model: called as `model(lr, training=False)`, with `scale`, `receptive_field`, and `alignment` where it is not 1."""
+        """model: called as `model(lr, training=False)`, with `scale`, `receptive_field` and, where not 1, `alignment`."""
         import tensorflow as tf
 
         self.model = model
@@ -264,12 +270,10 @@ def _read_sidecar(path):
         raise UserError(f"{path}: not readable as JSON: {reason(error)}; export the network again") from error
     if not isinstance(sidecar, dict):
         raise UserError(f"{path}: holds no JSON object; export the network again")
-    receptive_field = sidecar.get("receptive_field", 0)
-    if not isinstance(receptive_field, int) or receptive_field < 0:
-        raise UserError(f"{path}: receptive_field {receptive_field!r} is not a number of pixels")
-    alignment = sidecar.get("alignment", 1)
-    if not isinstance(alignment, int) or alignment < 1:
-        raise UserError(f"{path}: alignment {alignment!r} is not a number of pixels")
+    for name, least in (("receptive_field", 0), ("alignment", 1)):
+        value = sidecar.get(name, least)
+        if not isinstance(value, int) or value < least:
+            raise UserError(f"{path}: {name} {value!r} is not a number of pixels")
     return sidecar
 
 

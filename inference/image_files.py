@@ -72,10 +72,11 @@ def upscale_file(
 ) -> Path:
     """Upscale one image file into another; the target's suffix says its format.
 
-    size: the network's own factor when None. quality: of JPEG
-    and WebP. max_pixels: of the source, all frames counted; None: any number, and any memory for a result that is held
-    whole. advance: called with the share of the work, adding up to 1, as it gets done. Missing folders are made; the
-    result is written under a temporary name in the target's folder and renamed. Returns the target's path.
+    size: the network's own factor when None. quality: of JPEG and WebP. max_pixels: of the source,
+    all frames counted; None: any number, and any memory for a result that is held whole. advance:
+    called with the share of the work, adding up to 1, as it gets done. Missing folders are made;
+    the result is written under a temporary name in the target's folder and renamed. Returns the
+    target's path.
 
     Raises UserError, its message "PATH: reason", when the source is missing, empty, damaged, no image or too large;
     when the target exists and `overwrite` is not set; and when it cannot be written.

@@ -22,8 +22,8 @@ def fitting_tile(
 ) -> int:
     """The side of the largest tile with which the process should stay within memory_mb (10^6 bytes), all included; None: a usual amount.
 
-    height, width: of the LR image. bytes_per_pixel: of the result. An estimate: at least 32, with a warning where that is
-    not enough.
+    height, width: of the LR image. bytes_per_pixel: of the result. An estimate: at least 32, with a
+    warning where that is not enough.
     """
     resident = resident_bytes()
     left = max(_USUALLY - resident, _AT_LEAST_FREE) if memory_mb is None else memory_mb * 1e6 - resident

@@ -1,7 +1,8 @@
 """Engines for networks in TensorFlow's own formats: SavedModel folders and .keras files, ours or anybody's.
 
-Neither says by how much it enlarges or how far an output pixel sees. The scale is found by running a small image;
-the receptive field is the network's own where it has one, else DEFAULT_RECEPTIVE_FIELD, with a warning.
+Neither says by how much it enlarges or how far an output pixel sees. The scale is found by running
+a small image; the receptive field is the network's own where it has one, else
+DEFAULT_RECEPTIVE_FIELD, with a warning.
 """
 
 from functools import cached_property

@@ -1,17 +1,20 @@
-"""Upscale an image of any size by windows, with the result that the whole image at once would have given.
+"""Upscale an image of any size by windows, with the result that the whole image at once would have
+given.
 
-A network pads with zeros at the borders of what it is given. An output pixel further than the receptive field from
-a window's border does not see that padding; so every window carries a *halo* of `engine.receptive_field` LR pixels
-that is thrown away after upscaling. Where a window's border is the image's own border nothing is added and
-nothing thrown away: the network pads there exactly as it would for the whole image.
+A network pads with zeros at the borders of what it is given. An output pixel further than the
+receptive field from a window's border does not see that padding; so every window carries a *halo*
+of `engine.receptive_field` LR pixels that is thrown away after upscaling. Where a window's border
+is the image's own border nothing is added and nothing thrown away: the network pads there exactly
+as it would for the whole image.
 
-A network that brings blocks of pixels into channels first (RRDB with pixel-unshuffle) sees another image where it begins
-at another pixel of a block. Its windows begin at multiples of `engine.alignment`. The last one may reach beyond the image by
-less than that, and is continued by reflection, as the network continues the whole image.
+A network that brings blocks of pixels into channels first (RRDB with pixel-unshuffle) sees another
+image where it begins at another pixel of a block. Its windows begin at multiples of
+`engine.alignment`. The last one may reach beyond the image by less than that, and is continued by
+reflection, as the network continues the whole image.
 
-Windows are all of one size: those at the borders are moved inwards, not made smaller. TFLite allocates anew for
-each shape, so an image costs one allocation; and a network exported with a fixed size can be used on any image
-at least that large.
+Windows are all of one size: those at the borders are moved inwards, not made smaller. TFLite
+allocates anew for each shape, so an image costs one allocation; and a network exported with a fixed
+size can be used on any image at least that large.
 """
 
 import math
@@ -39,17 +42,18 @@ def iter_windows(
 ) -> Iterator[tuple[slice, slice, np.ndarray]]:
     """Upscale window by window, from left to right and from top to bottom.
 
-    lr: (h, w, 3), float in [0, 1], or an unsigned integer type whose full range means [0, 1]; it is converted window
-    by window, so that a large image never exists as a whole in float32. tile: LR pixels that each window adds to the
-    result along each axis, halo not counted; a pair gives rows and columns; None takes the whole image in one window.
-    Ignored by an engine of fixed size.
+    lr: (h, w, 3), float in [0, 1], or an unsigned integer type whose full range means [0, 1]; it is
+    converted window by window, so that a large image never exists as a whole in float32. tile: LR
+    pixels that each window adds to the result along each axis, halo not counted; a pair gives rows
+    and columns; None takes the whole image in one window. Ignored by an engine of fixed size.
 
     Yields (rows, columns, sr): two slices of the result, and what stands there, (rows, columns, 3) float32 in [0, 1],
     or uint8 from an engine that takes uint8 where lr is that. No two overlap, and all together leave nothing out.
 
-    Equality: put together they equal `engine` run on the whole image. The one exception is an engine of fixed
-    size given a smaller image: it is continued by reflection below and to the right, and the result is exact
-    only further than the receptive field from the borders that were continued.
+    Equality: put together they equal `engine` run on the whole image. The one exception is an
+    engine of fixed size given a smaller image: it is continued by reflection below and to the
+    right, and the result is exact only further than the receptive field from the borders that were
+    continued.
 
     Raises UserError when tile < 1, and when a fixed size leaves nothing between two halos.
     """

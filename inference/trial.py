@@ -1,6 +1,7 @@
 """What is tried before a network is used: whether its file runs, and by how much it enlarges.
 
-A .tflite file is a program for the runtime, and a damaged one can end the process: so it is run in another process first.
+A .tflite file is a program for the runtime, and a damaged one can end the process: so it is run in
+another process first.
 """
 
 import hashlib
@@ -44,7 +45,8 @@ for options in ({}, {"experimental_op_resolver_type": plain, "experimental_prese
 def try_out(path: Path, sidecar: dict[str, Any]) -> None:
     """Open and run `path` in a process of its own, unless it is byte for byte the file that its sidecar describes.
 
-    Raises UserError where that process dies. What the runtime refuses in words is left to whoever opens the file next.
+    Raises UserError where that process dies. What the runtime refuses in words is left to whoever
+    opens the file next.
     """
     if "sha256" in sidecar and sidecar["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest():
         return
@@ -76,8 +78,8 @@ def probed_scale(
 ) -> int:
     """The factor of a network, by running a small black image: what comes out says more than any label.
 
-    run: maps (1, h, w, 3) float32 to (1, s*h, s*w, 3). size: the only (h, w) that it takes, or None. Raises UserError that
-    names `path` where s is no whole number.
+    run: maps (1, h, w, 3) float32 to (1, s*h, s*w, 3). size: the only (h, w) that it takes, or
+    None. Raises UserError that names `path` where s is no whole number.
     """
     height, width = size or (_SIDE, _SIDE)
     try:
