@@ -149,6 +149,24 @@ def find_weights(path: str | Path, *, phase: str | None = None) -> Path:
     return found
 
 
+def phase_files(run: str | Path) -> tuple[Path, Path]:
+    """The weight files that --strength mixes, (fidelity, perceptual), of a run folder or a shipped network. Raises UserError without both."""
+    run = Path(run)
+    if not run.exists() and weights.of_one_form(str(run)) and (files := weights.fidelity_and_perceptual(str(run))):
+        return files
+    for role in ROLES:
+        perceptual = run / result_name(role, "adversarial")
+        for phase in ("transfer", "pixel"):  # those that end in fidelity to the original, the latest first
+            fidelity = run / result_name(role, phase)
+            if fidelity.is_file() and perceptual.is_file():
+                return fidelity, perceptual
+    both = [name for name in weights.names() if not name.endswith(weights.PERCEPTUAL) and weights.of_one_form(name)]
+    raise UserError(
+        f"--strength: {run} does not hold the weights of two phases (student.transfer.weights.h5 and student.adversarial.weights.h5, "
+        f"say); it takes a run folder that went through both, or a shipped network with both trainings of one form: {', '.join(both)}"
+    )
+
+
 def _first(folder: Path, names: Iterable[str]) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
 

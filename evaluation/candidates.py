@@ -1,7 +1,7 @@
 """What is compared: networks, bicubic interpolation, and images that something else has made; from the words of --models."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from data import list_images, read_rgb, upscale
 from errors import UserError
 from evaluation import multiply_adds
 from evaluation.pairs import find_picture
-from inference.engines import use_tensorflow_threads
+from inference.engines import Engine, use_tensorflow_threads
 from inference.pixels import to_uint8
 from inference.upscaler import open_engine
 from runs import BICUBIC, EXPORTED, find_weights, look_up
@@ -21,13 +21,13 @@ from runs import BICUBIC, EXPORTED, find_weights, look_up
 
 @dataclass
 class Candidate:
-    """One row of the table: an engine as in inference.engines, or `pictures`, and nothing to run.
+    """One row of the table: an engine, or `pictures`, and nothing to run.
 
     file_size in bytes. multiply_adds: of one output of 1280x720. None where not known.
     """
 
     name: str
-    engine: Callable | None = None
+    engine: Engine | None = None
     parameters: int | None = None
     file_size: int | None = None
     path: str | None = None
@@ -39,11 +39,10 @@ class Candidate:
         return isinstance(self.engine, BicubicEngine)
 
 
-class BicubicEngine:
+class BicubicEngine(Engine):
     """MATLAB's bicubic interpolation as an engine: the row every table begins with."""
 
     receptive_field = 3  # two LR pixels to each side, and one for the half pixel between the grids
-    fixed_size = None
 
     def __init__(self, scale: int):
         self.scale = scale

@@ -1,6 +1,7 @@
 """How much memory a network needs, measured in a process of its own, where nothing else has left its buffers.
 
-`python -m evaluation.peak_memory MODEL SCALE HEIGHT WIDTH THREADS` prints {"peak_memory": bytes}.
+`python -m evaluation.peak_memory engine MODEL SCALE HEIGHT WIDTH THREADS` and
+`python -m evaluation.peak_memory file FILE HEIGHT WIDTH` print {"peak_memory": bytes}.
 """
 
 import json
@@ -13,6 +14,7 @@ import numpy as np
 
 from errors import UserError
 from evaluation.candidates import BicubicEngine
+from inference.memory import peak_bytes
 from inference.tiling import upscale_tiled
 from inference.upscaler import open_engine
 
@@ -27,16 +29,23 @@ def peak_memory(model: str | Path, *, scale: int, height: int, width: int, threa
     some 400 MB, LiteRT some 60) is not counted: it is the same for all models. Returns None on systems that do not tell (Windows).
     Raises UserError when the model cannot run there.
     """
+    where = model if model == "bicubic" else Path(model).resolve()
+    return _measured_apart("engine", where, scale, height, width, threads)
+
+
+def file_peak_memory(path: Path, *, height: int, width: int) -> int | None:
+    """The same of a .tflite file alone: opened by LiteRT, and run once on a black image, as any
+    program may do it.
+
+    height, width: of the LR image, where the file leaves them open. Returns and raises as `peak_memory`.
+    """
+    return _measured_apart("file", path.resolve(), height, width)
+
+
+def _measured_apart(*words):
     if sys.platform == "win32":
         return None
-    command = [
-        sys.executable,
-        "-m",
-        "evaluation.peak_memory",
-        *(str(word) for word in (model, scale, height, width, threads)),
-    ]
-    if model != "bicubic":
-        command[3] = str(Path(model).resolve())
+    command = [sys.executable, "-m", "evaluation.peak_memory", *map(str, words)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(_ROOT), *sys.path])}
     try:
         done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=_SECONDS, env=environment)
@@ -48,16 +57,30 @@ def peak_memory(model: str | Path, *, scale: int, height: int, width: int, threa
     return json.loads(done.stdout.splitlines()[-1])["peak_memory"]
 
 
-def _measure(model, scale, height, width, threads):
+def _of_engine(model, scale, height, width, threads):
     lr = np.random.default_rng(0).random((height, width, 3), np.float32)
     _load_runtime(model)
-    before = _peak()
+    before = peak_bytes()
     engine = BicubicEngine(scale) if model == "bicubic" else open_engine(model, threads=threads)
     if engine.fixed_size in (None, lr.shape[:2]):
         engine(lr[None])
     else:
         upscale_tiled(engine, lr)
-    return _peak() - before
+    return peak_bytes() - before
+
+
+def _of_file(path, height, width):
+    from ai_edge_litert.interpreter import Interpreter
+
+    before = peak_bytes()
+    interpreter = Interpreter(model_path=path, num_threads=1)
+    tensor, shape = interpreter.get_input_details()[0], (1, height, width, 3)
+    if -1 in tensor["shape_signature"]:
+        interpreter.resize_tensor_input(tensor["index"], shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(tensor["index"], np.zeros(shape, tensor["dtype"]))
+    interpreter.invoke()
+    return peak_bytes() - before
 
 
 def _load_runtime(model):
@@ -72,18 +95,8 @@ def _load_runtime(model):
         tf.nn.conv2d(tf.zeros((1, 8, 8, 3)), tf.zeros((3, 3, 3, 3)), 1, "SAME")
 
 
-def _peak():
-    """The largest resident size of this process so far, in bytes."""
-    status = Path("/proc/self/status")
-    if status.is_file():  # Linux, where getrusage would count the parent from before the exec as well
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
 if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    word, *numbers = sys.argv[1:]
-    print(json.dumps({"peak_memory": _measure(word, *(int(number) for number in numbers))}))
+    kind, name, *numbers = sys.argv[1:]
+    measure = {"engine": _of_engine, "file": _of_file}[kind]
+    print(json.dumps({"peak_memory": measure(name, *map(int, numbers))}))

@@ -10,7 +10,7 @@ from ai_edge_litert.compiled_model import CompiledModel
 from PIL import Image
 
 
-def upscale(model_path, image):
+def upscale(model_path: str, image: np.ndarray) -> np.ndarray:
     """image: (h, w, 3) uint8 RGB, to (scale·h, scale·w, 3) uint8."""
     model = CompiledModel.from_file(model_path)
     key = next(iter(model.get_signature_list()))

@@ -2,7 +2,7 @@
 
 from export.proof import Limits, prove
 from export.saved_model import write_saved_model
-from export.tflite import QUANTIZATIONS, convert
+from export.tflite import convert
 from export.write import write_checked
 
-__all__ = ["QUANTIZATIONS", "Limits", "convert", "prove", "write_checked", "write_saved_model"]
+__all__ = ["Limits", "convert", "prove", "write_checked", "write_saved_model"]

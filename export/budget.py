@@ -1,6 +1,7 @@
 """The largest compact student that runs within so many milliseconds on this machine, measured before anything is trained."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,8 +38,15 @@ class Measured(NamedTuple):
     milliseconds: float
 
 
-def measure_candidates(*, height, width, scale=4, candidates=CANDIDATES, repetitions=7):
-    """Time every candidate, untrained (its weights do not matter), at one input size, interleaved. A list of `Measured`, by parameters.
+def measure_candidates(
+    *,
+    height: int,
+    width: int,
+    scale: int = 4,
+    candidates: Sequence[tuple[int, int]] = CANDIDATES,
+    repetitions: int = 7,
+) -> list[Measured]:
+    """Time every candidate, untrained (its weights do not matter), at one input size, interleaved; sorted by parameters.
 
     height, width: of the input, in pixels. All cores are used.
     """
@@ -54,7 +62,7 @@ def measure_candidates(*, height, width, scale=4, candidates=CANDIDATES, repetit
     return sorted(rows, key=lambda row: row.parameters)
 
 
-def largest_within(rows, budget_ms):
+def largest_within(rows: list[Measured], budget_ms: float) -> Measured:
     """The row with the most parameters among those within `budget_ms`. Raises UserError when none is."""
     within = [row for row in rows if row.milliseconds <= budget_ms]
     if not within:
@@ -66,7 +74,7 @@ def largest_within(rows, budget_ms):
     return max(within, key=lambda row: row.parameters)
 
 
-def budget_table(rows, chosen):
+def budget_table(rows: list[Measured], chosen: Measured) -> str:
     """The rows as lines of text, the chosen one marked."""
     lines = [f"{'depth×width':>12} {'parameters':>11} {'ms':>8}"]
     for row in rows:

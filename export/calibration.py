@@ -1,7 +1,9 @@
 """The images that a file is calibrated and proven on: those of the run that its weights lie in."""
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,17 +19,30 @@ from settings.fields import Command
 from settings.files import ExportTflite
 
 DEFAULT_SIZE = 64
-_CALIBRATED = 64  # images looked at
+_CALIBRATED = 64  # images looked at, and crops drawn from them
 _PROVEN = 3
 _PROOF_SIDE = 256  # low-resolution pixels: enough to see every operation at work, seconds for the slowest network
 
 
-def calibration_pictures(model, pictures, *, height=None, width=None, count=64, seed=0):
+def spread(items: Sequence[Any], most: int = _CALIBRATED) -> list[Any]:
+    """At most that many items, evenly spaced from the first to the last: the tiles of one photograph lie side by side."""
+    return [items[i] for i in np.unique(np.rint(np.linspace(0, len(items) - 1, min(most, len(items)))).astype(int))]
+
+
+def calibration_pictures(
+    model: keras.Model,
+    pictures: Sequence[np.ndarray],
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    count: int = _CALIBRATED,
+    seed: int = 0,
+) -> list[np.ndarray]:
     """Low-resolution crops for calibration: real ones, the model's own outputs, and the ends of the range.
 
-    pictures: non-empty list of (h, w, 3) uint8 low-resolution pictures; crops are drawn by `seed`, of height × width, or 64 × 64
-    where the file takes any size. The model's outputs, sharper than what it was trained on, are there because people upscale what is sharp
-    already. Black and white pin the
+    pictures: (h, w, 3) uint8, low-resolution, at least one; `count` crops are drawn by `seed`, of
+    height × width, or 64 × 64 where the file takes any size. The model's outputs stand for sharp
+    images, which people upscale too and which training does not show. Black and white pin the
     input's range to [0, 1]. Returns a list of (1, h, w, 3) float32 in [0, 1].
     """
     size = (height or DEFAULT_SIZE, width or DEFAULT_SIZE)
@@ -42,11 +57,11 @@ def calibration_pictures(model, pictures, *, height=None, width=None, count=64, 
     return crops
 
 
-def _crop(picture, size, rng):
-    missing = [max(0, side - have) for side, have in zip(size, picture.shape, strict=False)]
-    picture = np.pad(picture, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="symmetric")
-    top, left = (rng.integers(have - side + 1) for side, have in zip(size, picture.shape, strict=False))
-    return picture[None, top : top + size[0], left : left + size[1]] / np.float32(255.0)
+def _crop(image, size, rng):
+    missing = [max(0, side - have) for side, have in zip(size, image.shape, strict=False)]
+    image = np.pad(image, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="symmetric")
+    top, left = (rng.integers(have - side + 1) for side, have in zip(size, image.shape, strict=False))
+    return image[None, top : top + size[0], left : left + size[1]] / np.float32(255.0)
 
 
 def calibration(settings: ExportTflite, model: keras.Model, run: Path) -> list[np.ndarray]:
@@ -56,9 +71,9 @@ def calibration(settings: ExportTflite, model: keras.Model, run: Path) -> list[n
         paths = data.list_images(folder)
         if not paths:
             raise UserError(f"--calibration_dir={folder}: holds no pictures ({', '.join(data.IMAGE_SUFFIXES)})")
-        images = [data.read_rgb(path) for path in paths[:_CALIBRATED]]
+        images = [data.read_rgb(path) for path in spread(paths)]
     elif store := _images_of(run, settings, "train", originals=False):
-        images = [np.array(store.lr(i)) for i in range(min(_CALIBRATED, len(store)))]
+        images = [store.lr(i) for i in spread(range(len(store)))]
     else:
         images = [lr for _, _, lr in data.sample(split="train", scale=model.scale).pairs()]
     return calibration_pictures(model, images, height=settings.export.height, width=settings.export.width)

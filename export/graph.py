@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -29,7 +30,7 @@ GPU_OPERATIONS = {
 }
 
 
-def operations(content):
+def operations(content: bytes) -> list[str]:
     """Names of the operations of a TFLite file, in order: ["CONV_2D", …]. content: the file's bytes."""
     model = schema.Model.GetRootAs(content, 0)
     names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
@@ -40,7 +41,7 @@ def operations(content):
     return [names_by_index[graph.Operators(i).OpcodeIndex()] for i in range(graph.OperatorsLength())]
 
 
-def float_operations(content):
+def float_operations(content: bytes) -> list[str]:
     """Names of the operations that compute with floats: none in a fully quantised file. content: the file's bytes."""
     graph = schema.Model.GetRootAs(content, 0).Subgraphs(0)
     floats = {schema.TensorType.FLOAT32, schema.TensorType.FLOAT16}
@@ -51,7 +52,7 @@ def float_operations(content):
     ]
 
 
-def outside_xnnpack(content, *, height=64, width=64):
+def outside_xnnpack(content: bytes, *, height: int = 64, width: int = 64) -> list[str]:
     """Names of the operations that LiteRT does not hand to XNNPACK here, in the order in which they run backwards from the output.
 
     content: the file's bytes. height, width: input size where the file leaves it open.
@@ -81,8 +82,8 @@ def outside_xnnpack(content, *, height=64, width=64):
     return outside
 
 
-def with_metadata(content, description):
-    """The file's bytes with `description`, a dict of JSON values, in its metadata."""
+def with_metadata(content: bytes, description: dict[str, Any]) -> bytes:
+    """The file's bytes with `description`, JSON values, in its metadata."""
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     buffer = schema.BufferT()
     buffer.data = json.dumps(description).encode()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 
 from errors import UserError
@@ -30,10 +31,10 @@ class Finding:
 
     form: str
     refused: str | None
-    operations: list
-    outside: list
-    floats: list
-    gpu: list
+    operations: list[str]
+    outside: list[str]
+    floats: list[str]
+    gpu: list[str]
 
 
 def check_by_name(student: str | None) -> int:
@@ -49,7 +50,7 @@ def check_by_name(student: str | None) -> int:
     return 1 if all(finding.refused for finding in findings) else 0
 
 
-def check(model, *, size=(64, 64)):
+def check(model: keras.Model, *, size: tuple[int, int] = (64, 64)) -> list[Finding]:
     """A `Finding` for float32 and one for int8. model: any generator, trained or not. size: input of the trial conversion."""
     rng = np.random.default_rng(0)
     noise = [rng.random((1, *size, 3), np.float32) for _ in range(2)]
@@ -66,7 +67,7 @@ def check(model, *, size=(64, 64)):
     return findings
 
 
-def report(findings):
+def report(findings: list[Finding]) -> list[str]:
     """The findings as lines of text."""
     lines = []
     for finding in findings:

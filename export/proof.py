@@ -1,59 +1,40 @@
-"""Does an exported file give what its model gives? Measured on real pictures, before the file is kept."""
+"""Does an exported file give what its model gives? Measured on real images, before the file is kept."""
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 
 from data.cutting import middle
 from evaluation.latency import measure
 from evaluation.metrics import psnr
+from evaluation.peak_memory import file_peak_memory
 from export.graph import float_operations, operations, outside_xnnpack
 from inference.engines import KerasEngine, TFLiteEngine
 from inference.pixels import to_uint8
 
-# Run in a process of its own: the growth of its peak memory is the file's doing. VmHWM, because a process inherits ru_maxrss from its parent.
-_MEMORY_PROGRAM = """
-import sys
-import numpy as np
-from ai_edge_litert.interpreter import Interpreter
-
-def peak():
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
-
-before = peak()
-interpreter = Interpreter(model_path=sys.argv[1], num_threads=1)
-tensor = interpreter.get_input_details()[0]
-shape = (1, int(sys.argv[2]), int(sys.argv[3]), 3)
-if -1 in tensor["shape_signature"]:
-    interpreter.resize_tensor_input(tensor["index"], shape)
-interpreter.allocate_tensors()
-interpreter.set_tensor(tensor["index"], np.zeros(shape, tensor["dtype"]))
-interpreter.invoke()
-print(peak() - before)
-"""
-
 
 @dataclass(frozen=True)
 class Limits:
-    """What a file may lose: max_difference, of values in [0, 1] (None: not looked at), and max_drop_db, of PSNR on Y against the originals.
+    """What a file may lose.
 
-    The drop is held against Keras, and against the float student too where the file is of one that was trained in its quantised form.
+    max_difference: from Keras, of values in [0, 1]; None is not looked at. max_drop_db: of PSNR on
+    Y, below Keras; and below the float student, where the network was trained in its quantised
+    form.
     """
 
     max_difference: float | None
     max_drop_db: float
 
     @classmethod
-    def of(cls, quantize, *, max_drop_db=None):
+    def of(cls, quantize: str, *, max_drop_db: float | None = None) -> "Limits":
         """The default limits: 1e-3 and 0.05 dB for float32, 0.05 dB for float16 and dynamic, 0.15 dB for int8."""
         difference = 1e-3 if quantize == "none" else None
         return cls(difference, max_drop_db if max_drop_db is not None else 0.15 if quantize == "int8" else 0.05)
 
-    def broken_by(self, proof):
+    def broken_by(self, proof: dict[str, Any]) -> str | None:
         """The reason why a proof is not good enough, or None."""
         difference, drop = proof["max_difference"], proof["psnr_drop_db"]
         if self.max_difference is not None and not difference <= self.max_difference:
@@ -66,18 +47,29 @@ class Limits:
         return None
 
 
-def prove(path, model, pairs, *, float_student=None, height=180, width=320):
-    """Run real pictures through the TFLite file (LiteRT) and through `model` (Keras), and look at the file.
+def prove(
+    path: Path,
+    model: keras.Model,
+    pairs: list[tuple[np.ndarray, np.ndarray]],
+    *,
+    float_student: keras.Model | None = None,
+    height: int = 180,
+    width: int = 320,
+) -> dict[str, Any]:
+    """Run real images through the TFLite file (LiteRT) and through `model` (Keras), and look at the file.
 
-    pairs: list of (lr, hr), (h, w, 3) and (scale·h, scale·w, 3) uint8 RGB; a file of fixed size sees their middle, continued by reflection where they
-    are smaller. float_student: the network in floats that a quantised `model` was trained from, where it is at hand. height, width: input that
-    is timed, where the file leaves it open. Returns a dict of JSON values: max_difference and
-    mean_difference of values in [0, 1], psnr_db and psnr_drop_db (Y, border of `scale` pixels, 8-bit output), with float_student also
-    float_psnr_db and drop_from_float_db, operations, outside_xnnpack,
-    share_in_xnnpack, float_operations, milliseconds and keras_milliseconds (medians), peak_memory_bytes at that size.
+    pairs: (lr, hr), (h, w, 3) and (scale·h, scale·w, 3) uint8 RGB; a file of fixed size sees their
+    middle, continued by reflection where they are smaller. float_student: the network in floats
+    that a quantised `model` was trained from, where it is at hand. height, width: of the input that
+    is timed, where the file leaves it open.
+
+    Returns JSON values: max_difference and mean_difference, of values in [0, 1]; psnr_db and
+    psnr_drop_db (Y, border of `scale` pixels, 8-bit output); with float_student also float_psnr_db
+    and drop_from_float_db; operations, outside_xnnpack, share_in_xnnpack, float_operations; at the
+    timed size milliseconds and keras_milliseconds (medians) and peak_memory_bytes.
     """
-    file, keras = TFLiteEngine(path), KerasEngine(model)
-    engines = [file, keras, *([KerasEngine(float_student)] if float_student else [])]
+    file, reference = TFLiteEngine(path), KerasEngine(model)
+    engines = [file, reference, *([KerasEngine(float_student)] if float_student else [])]
     size = file.fixed_size or (height, width)
     differences, scores = [], []
     for lr, hr in pairs:
@@ -88,7 +80,7 @@ def prove(path, model, pairs, *, float_student=None, height=180, width=320):
     ours, theirs, *floats = (float(score) for score in np.mean(scores, axis=0))
     content = path.read_bytes()
     names, outside = operations(content), outside_xnnpack(content)
-    times = measure({"file": file, "keras": keras}, height=size[0], width=size[1], repetitions=5, warmup=1)
+    times = measure({"file": file, "keras": reference}, height=size[0], width=size[1], repetitions=5, warmup=1)
     return {
         "pictures": len(pairs),
         "max_difference": float(max(d.max() for d in differences)),
@@ -104,23 +96,15 @@ def prove(path, model, pairs, *, float_student=None, height=180, width=320):
         "threads": file.threads,
         "milliseconds": round(times["file"].median_ms, 2),
         "keras_milliseconds": round(times["keras"].median_ms, 2),
-        "peak_memory_bytes": _peak_memory(path, size),
+        "peak_memory_bytes": file_peak_memory(path, height=size[0], width=size[1]),
     }
 
 
-def _peak_memory(path, size):
-    """Bytes that loading and running the file once adds to a process; None where the system does not tell (only Linux does)."""
-    if not Path("/proc/self/status").exists():
-        return None
-    command = [sys.executable, "-c", _MEMORY_PROGRAM, str(path), *map(str, size)]
-    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
-
-
-def _middle(picture, size, scale=1):
-    """The central crop of `size` · scale; a picture that is too small is continued by reflection."""
+def _middle(image, size, scale=1):
+    """The central crop of `size` · scale; an image that is too small is continued by reflection."""
     if size is None:
-        return picture
+        return image
     size = [side * scale for side in size]
-    missing = [max(0, side - have) for side, have in zip(size, picture.shape, strict=False)]
-    picture = np.pad(picture, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="symmetric")
-    return middle(picture, size, unit=scale)
+    missing = [max(0, side - have) for side, have in zip(size, image.shape, strict=False)]
+    image = np.pad(image, [(0, missing[0]), (0, missing[1]), (0, 0)], mode="symmetric")
+    return middle(image, size, unit=scale)

@@ -14,20 +14,27 @@ from models import check_finite, load_generator
 from weights import refuse_as_output
 
 
-def export_graph(model, folder, *, batch=None, height=None, width=None, eight_bits=False):
+def export_graph(
+    model: keras.Model,
+    folder: str | Path,
+    *,
+    batch: int | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    eight_bits: bool = False,
+) -> None:
     """Write a SavedModel into `folder`, with one signature `serving_default`: lr to sr.
 
-    eight_bits: sr in steps of 1/255 from 0 to 1, which conversion to integers makes the type of the output. Left to calibration, its step would
-    follow the brightest picture seen, and a file's 255 would not be white.
-
-    lr: (batch, height, width, 3) float32 RGB in [0, 1], None for any; sr: (batch, scale·height, scale·width, 3) float32, clipped to [0, 1].
+    lr: (batch, height, width, 3) float32 RGB in [0, 1], None for any; sr: (batch, scale·height,
+    scale·width, 3) float32, clipped to [0, 1]. eight_bits: sr in steps of 1/255, for a conversion
+    to integers, whose output then has that step. Calibration would give it a step by the brightest
+    image seen, and 255 would not be white.
     """
 
     def serve(lr):
         sr = model(lr, training=False)
-        if not getattr(
-            model, "clipped", False
-        ):  # a quantised network's output is; a clip after it would be an island of floats
+        # A quantised network's output is clipped; a clip after it would be an island of floats.
+        if not getattr(model, "clipped", False):
             sr = tf.minimum(tf.maximum(sr, 0.0), 1.0)
             sr = tf.quantization.fake_quant_with_min_max_args(sr, 0.0, 1.0) if eight_bits else sr
         return {"sr": sr}
@@ -39,7 +46,7 @@ def export_graph(model, folder, *, batch=None, height=None, width=None, eight_bi
     archive.write_out(str(folder), verbose=False)
 
 
-def write_saved_model(model, path):
+def write_saved_model(model: keras.Model, path: str | Path) -> None:
     """Write `model` as the SavedModel folder `path`, for any batch, height and width; whole or not at all.
 
     Raises UserError when something is there already, it cannot be written, or a weight is NaN or infinite.

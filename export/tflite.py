@@ -1,7 +1,10 @@
 """Generators to TFLite: collapsed branches, frozen weights, clipped output, dynamic or fixed size, float or quantised."""
 
 import tempfile
+from collections.abc import Iterable
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from errors import UserError, reason
@@ -12,28 +15,35 @@ from models.compact import Compact
 from models.quantized import QuantizedCompact
 from models.upsampling import prelus
 
-QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 
-
-def fused(model):
+def fused(model: keras.Model) -> keras.Model:
     """The network as it is shipped: its branches collapsed where it has any."""
     return model.fuse() if hasattr(model, "fuse") else model
 
 
-def convert(model, *, height=None, width=None, quantize="none", calibration=()):
+def convert(
+    model: keras.Model,
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    quantize: str = "none",
+    calibration: Iterable[np.ndarray] = (),
+) -> bytes:
     """The bytes of a TFLite file for `model`.
 
-    Input (1, height, width, 3) RGB, None for any size; output (1, scale·height, scale·width, 3), clipped in the graph. quantize:
+    Input (1, height, width, 3) RGB, None for any size; output (1, scale·height, scale·width, 3), clipped in the graph.
+    quantize, of `settings.files.QUANTIZATIONS`:
     "none"     float32 in [0, 1], float32 weights
     "float16"  the same with float16 weights: half the file
     "dynamic"  the same with int8 weights, activations quantised as they come: a quarter of the file
     "int8"     integers throughout, uint8 in [0, 255] in and out; calibration is needed
-    calibration: iterable of (1, h, w, 3) float32 pictures in [0, 1], of the fixed size where there is one; their activations set the ranges.
+    calibration: (1, h, w, 3) float32 images in [0, 1], of the fixed size where there is one; their activations set the ranges.
 
-    The way leads over a SavedModel, which freezes the weights: converting a Keras 3 model's function directly leaves them variables, and the
-    file then runs several times slower. A compact student goes to int8 in its quantised form, which has no operation outside the integers; one that
-    was fine-tuned in that form (`distill.py --qat`) keeps the ranges it learned. Raises UserError when the converter refuses an operation, or
-    a weight is NaN or infinite.
+    The way leads over a SavedModel, which freezes the weights. Converted directly, a Keras 3 model
+    keeps them as variables, and the file runs several times slower. A compact student goes to int8
+    in its quantised form, which computes in integers alone; one that was fine-tuned in that form
+    (`distill.py --qat`) keeps the ranges it learned. Raises UserError when the converter refuses an
+    operation, or a weight is NaN or infinite.
     """
     check_finite(model, type(model).__name__)
     if quantize == "int8":
@@ -56,7 +66,7 @@ def convert(model, *, height=None, width=None, quantize="none", calibration=()):
         if quantize == "int8":
             converter.inference_input_type = converter.inference_output_type = tf.uint8
             if not isinstance(model, QuantizedCompact):  # that one brings its ranges
-                converter.representative_dataset = lambda: ([picture] for picture in calibration)
+                converter.representative_dataset = lambda: ([image] for image in calibration)
                 converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         try:
             return converter.convert()

@@ -5,9 +5,12 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import keras
+import numpy as np
 from absl import logging
 
 from errors import UserError
@@ -105,24 +108,27 @@ def _warn_of_few_updates(weights: Path, facts: dict[str, Any]) -> None:
 
 
 def write_checked(
-    model,
-    path,
+    model: keras.Model,
+    path: str | Path,
     *,
-    pairs,
-    limits,
-    height=None,
-    width=None,
-    quantize="none",
-    calibration=(),
-    float_student=None,
-    timed=(180, 320),
-    **facts,
-):
-    """Write `model` as `path` (.tflite), described in its metadata and, with the proof, in a .json beside it; keep neither unless it holds.
+    pairs: list[tuple[np.ndarray, np.ndarray]],
+    limits: Limits,
+    height: int | None = None,
+    width: int | None = None,
+    quantize: str = "none",
+    calibration: Iterable[np.ndarray] = (),
+    float_student: keras.Model | None = None,
+    timed: tuple[int, int] = (180, 320),
+    **facts: Any,
+) -> dict[str, Any]:
+    """Write `model` as `path` (.tflite), described in its metadata and, with the proof, in a .json
+    beside it.
 
-    pairs, float_student: for the proof, see `export.prove`. limits: `export.Limits`. height, width, quantize, calibration: see `export.convert`.
-    timed: height and width of the input that is timed. facts: what else the description should say, JSON values.
-    Returns the description. Raises UserError when the limits are broken or the target cannot be written.
+    Neither file is kept where the proof breaks the limits. pairs, float_student: for the proof, see
+    `export.prove`. height, width, quantize, calibration: see `export.convert`. timed: height and
+    width of the input that is timed. facts: what else the description should say, JSON values.
+    Returns the description. Raises UserError when the limits are broken or the target cannot be
+    written.
     """
     path, model = Path(path), fused(model)
     content = convert(model, height=height, width=width, quantize=quantize, calibration=calibration)

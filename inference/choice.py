@@ -22,8 +22,8 @@ from errors import UserError, reason
 from inference.composition import PreservedColour, SelfEnsemble
 from inference.engines import use_tensorflow_threads
 from inference.pixels import LUMA
-from inference.strength import interpolated, phase_files
 from inference.upscaler import Upscaler, open_engine
+from runs import phase_files
 from settings.files import Upscaling
 
 _LOSSY_QUALITY = 80  # of JPEG: up to here
@@ -81,7 +81,9 @@ def open_upscaler(settings: Upscaling, model: str | Path) -> Upscaler:
     """The upscaler of a network, as the settings want it. Raises UserError."""
     if settings.strength is not None:
         use_tensorflow_threads(settings.threads)
-        model = interpolated(*phase_files(model), settings.strength)
+        from models.interpolation import interpolate  # brings Keras
+
+        model = interpolate(*phase_files(model), alpha=settings.strength)
     engine = open_engine(model, threads=settings.threads, kind=settings.engine, model_range=settings.model_range)
     engine = SelfEnsemble(engine) if settings.self_ensemble else engine
     engine = PreservedColour(engine) if settings.preserve_color else engine

@@ -1,5 +1,7 @@
 """inference/compare.py: an image that shows what upscaling did: bicubic beside the result, whole and where the two differ most."""
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 
@@ -14,7 +16,7 @@ _ZOOM = 4  # of the regions, by repeating pixels: nothing is added to what is co
 _GAP = 8
 
 
-def write_comparison(source, target, path, *, overwrite: bool = False) -> None:
+def write_comparison(source: Path, target: Path, path: Path, *, overwrite: bool = False) -> None:
     """Write a PNG at `path`: left bicubic, right the result, above whole, below the most changed regions.
 
     source, target: image files before and after. Raises UserError for files that cannot be read (animations, too) or

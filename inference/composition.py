@@ -8,49 +8,50 @@ from scipy import ndimage
 
 from data.orientations import ORIENTATIONS, inverse_orient, orient
 from errors import UserError
+from inference.engines import Engine
 
 _SIGMA = 2.5  # LR pixels: coarser than any detail a network adds, finer than a cast of colour
 _RADIUS = 8
 
 
-class SelfEnsemble:
+class SelfEnsemble(Engine):
     """The mean of an engine's results for all eight orientations of its input (EDSR, arXiv:1707.02921, section 3.4)."""
 
-    def __init__(self, engine):
-        """Raises UserError for an engine of a fixed size that is not square: it could not take a turned picture."""
+    def __init__(self, engine: Engine):
+        """Raises UserError for an engine of a fixed size that is not square: it could not take a turned image."""
         if engine.fixed_size and engine.fixed_size[0] != engine.fixed_size[1]:
             raise UserError(
                 f"--self_ensemble: the network takes {engine.fixed_size[1]}x{engine.fixed_size[0]} pixels only, and a "
                 "turned picture has another form; use a network of dynamic or square size"
             )
         self._engine, self.scale, self.fixed_size = engine, engine.scale, engine.fixed_size
-        self.receptive_field, self.alignment = engine.receptive_field, getattr(engine, "alignment", 1)
+        self.receptive_field, self.alignment = engine.receptive_field, engine.alignment
         # the sum, and one result more than the engine alone
-        self.bytes_per_pixel = getattr(engine, "bytes_per_pixel", 1024) + 24 * engine.scale**2
+        self.bytes_per_pixel = engine.bytes_per_pixel + 24 * engine.scale**2
 
-    def __call__(self, lr):
-        """Upscale lr (1, h, w, 3) float32 in [0, 1] -> (1, s*h, s*w, 3) float32 in [0, 1]."""
+    def __call__(self, lr: np.ndarray) -> np.ndarray:
+        """See `Engine`."""
         total = 0.0
         for k in range(ORIENTATIONS):
             total = total + inverse_orient(self._engine(np.ascontiguousarray(orient(lr, k))), k)
         return total / np.float32(ORIENTATIONS)
 
 
-class PreservedColour:
-    """An engine whose result has the input's low frequencies: details from the network, colours from the picture.
+class PreservedColour(Engine):
+    """An engine whose result has the input's low frequencies: details from the network, colours from the input.
 
     sr + enlarge(blur(lr - shrink(sr))), with shrink the mean of each s×s block, blur a Gaussian of 2.5 LR pixels and
     enlarge bilinear.
     """
 
-    def __init__(self, engine):
+    def __init__(self, engine: Engine):
         self._engine, self.scale, self.fixed_size = engine, engine.scale, engine.fixed_size
         self.receptive_field = engine.receptive_field + _RADIUS + 1
-        self.alignment = getattr(engine, "alignment", 1)
-        self.bytes_per_pixel = getattr(engine, "bytes_per_pixel", 1024) + 48 * engine.scale**2
+        self.alignment = engine.alignment
+        self.bytes_per_pixel = engine.bytes_per_pixel + 48 * engine.scale**2
 
-    def __call__(self, lr):
-        """Upscale lr (1, h, w, 3) float32 in [0, 1] -> (1, s*h, s*w, 3) float32 in [0, 1]."""
+    def __call__(self, lr: np.ndarray) -> np.ndarray:
+        """See `Engine`."""
         sr, (_, height, width, _) = self._engine(lr), lr.shape
         shrunk = sr.reshape(height, self.scale, width, self.scale, 3).mean(axis=(1, 3))
         missing = lr[0] - shrunk

@@ -1,83 +1,90 @@
 """One way to call a network, whatever runs it.
 
-An *engine* is anything callable as `engine(lr)`, lr (1, h, w, 3) float32 in [0, 1] -> (1, s*h, s*w, 3) float32
-clipped to [0, 1], with the attributes
-
-    scale             int, the factor s
-    receptive_field   int, how many LR pixels to each side an output pixel can depend on: the halo of exact tiling
-    fixed_size        None where any h, w will do, else the one (h, w) that the engine accepts
-    bytes_per_pixel   (not of all) about how much memory a run takes for each LR pixel
-    alignment         (not of all) windows of a tiled image begin at multiples of so many LR pixels; 1 where it is not there
-    takes_uint8       (not of all) whether lr may also be uint8 in [0, 255], and sr is then the same: what an 8-bit
-                      network computes with, spared the way over floats
-
-TensorFlow and LiteRT are imported by the engine that needs them, so that each is usable where the other is not
-installed.
+TensorFlow and LiteRT are imported by the engine that needs them, so that each is usable where the
+other is not installed.
 """
 
 import json
 import os
+from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import logging
 
 from errors import UserError, reason
-from inference.trial import try_out
+from inference.trial import probed_scale, try_out
 from inference.value_range import ValueRange, range_of
 
-# For a .tflite file without a sidecar: enough for 64 plain 3x3 convolutions, four times the depth of a usual
-# exported student.
+# For a .tflite file without a sidecar: enough for 64 plain 3x3 convolutions, four times the depth of a usual exported student.
 DEFAULT_RECEPTIVE_FIELD = 64
-
-# Side of the image that finds out the scale of a network of dynamic size.
-_PROBE_SIZE = 8
 
 # How far beyond its stated receptive field a network is looked at, in LR pixels, and what difference there counts: more than a level.
 _MARGIN, _VISIBLE = 8, 1.5 / 255
 
 
-class KerasEngine:
+class Engine(ABC):
+    """What every engine inherits. An engine states `scale` and `receptive_field`; the rest has defaults.
+
+    scale            the factor s
+    receptive_field  LR pixels to each side that an output pixel can depend on: the halo of tiling
+    fixed_size       the only (h, w) that the engine takes; None for any
+    bytes_per_pixel  about how much memory a run takes for each LR pixel
+    alignment        windows of a tiled image begin at multiples of so many LR pixels
+    takes_uint8      whether lr may be uint8 in [0, 255], and sr then is: no way over floats
+    """
+
+    scale: int
+    receptive_field: int
+    fixed_size: tuple[int, int] | None = None
+    bytes_per_pixel: float = 1024  # 64 channels of float32, four times
+    alignment: int = 1
+    takes_uint8: bool = False
+
+    @abstractmethod
+    def __call__(self, lr: np.ndarray) -> np.ndarray:
+        """Upscale lr (1, h, w, 3) float32 in [0, 1] -> (1, s*h, s*w, 3) float32 clipped to [0, 1]."""
+
+
+class KerasEngine(Engine):
     """A Keras generator. Follows the model's weights: an update of the model is seen by the next call."""
 
-    def __init__(self, model):
-        """model: called as `model(lr, training=False)`, with the attributes `scale` and `receptive_field`."""
+    def __init__(self, model: Any):
+        """model: called as `model(lr, training=False)`, with `scale`, `receptive_field` and, where not 1, `alignment`."""
         import tensorflow as tf
 
         self.model = model
         self.scale = int(model.scale)
         self.receptive_field = int(model.receptive_field)
         self.alignment = int(getattr(model, "alignment", 1))
-        self.fixed_size = None
 
-        # One signature for every size: without it tf.function would trace the network anew for each shape of picture.
+        # One signature for every size: without it tf.function would trace the network anew for each shape of image.
         @tf.function(input_signature=[tf.TensorSpec((1, None, None, 3), tf.float32)])
         def clipped(lr):
             return tf.clip_by_value(tf.cast(model(lr, training=False), tf.float32), 0.0, 1.0)
 
         self._clipped = clipped
 
-        self._model = model
-
     @cached_property
-    def bytes_per_pixel(self):
+    def bytes_per_pixel(self) -> float:
         """Twice what the largest operation reads and writes: a residual network holds on to more than its last layer."""
         import tensorflow as tf
 
         side = 16
-        graph = tf.function(self._model).get_concrete_function(
+        graph = tf.function(self.model).get_concrete_function(
             tf.TensorSpec((1, side, side, 3), tf.float32), training=False
         )
         largest = max(sum(map(_tensor_bytes, (*op.inputs, *op.outputs))) for op in graph.graph.get_operations())
         return 2 * largest / side**2 + 24 * self.scale**2
 
-    def __call__(self, lr):
-        """Upscale lr (1, h, w, 3) float32 in [0, 1] -> (1, s*h, s*w, 3) float32 numpy array in [0, 1]."""
+    def __call__(self, lr: np.ndarray) -> np.ndarray:
+        """See `Engine`."""
         return self._clipped(np.asarray(lr, np.float32)).numpy()
 
 
-def use_tensorflow_threads(threads):
+def use_tensorflow_threads(threads: int | None) -> None:
     """Hold TensorFlow, in the whole process, to so many threads; None leaves it its own number.
 
     It takes them before its first operation only: after that a warning says that they stay as they are.
@@ -93,14 +100,14 @@ def use_tensorflow_threads(threads):
         logging.warning("threads=%d: TensorFlow runs already, and keeps the number it has", threads)
 
 
-class TFLiteEngine:
+class TFLiteEngine(Engine):
     """An exported .tflite network, float or 8-bit, of fixed or dynamic size, run by LiteRT.
 
     `sidecar` holds what stands in NAME.json beside NAME.tflite ({} without one): scale, receptive_field, parameters...
     An engine holds the buffers of one interpreter: use one engine per thread.
     """
 
-    def __init__(self, path, *, threads=None, model_range=None):
+    def __init__(self, path: str | Path, *, threads: int | None = None, model_range: str | None = None):
         """path: of the .tflite file. threads: of the interpreter; all cores this process may use when None. model_range: of a
         file without a sidecar of ours, a name of `settings.files.MODEL_RANGES`; found out when None.
 
@@ -115,13 +122,16 @@ class TFLiteEngine:
         self._shape = None
         self.takes_uint8 = _holds_pixels(self._input) and _holds_pixels(self._output)
         self.values = ValueRange()
-        self.scale = self._find_scale()
+        self.scale = probed_scale(self, path=self.path, size=self.fixed_size)
+        if self.sidecar.get("scale", self.scale) != self.scale:
+            stated = f"{self.path.with_suffix('.json')}: says scale {self.sidecar['scale']}"
+            raise UserError(f"{stated}, but the network beside it upscales by {self.scale}")
         if not self.takes_uint8 and "receptive_field" not in self.sidecar:
             self.values = range_of(self._run_floats, model_range, path=self.path, size=self.fixed_size)
         self.alignment = self.sidecar.get("alignment", 1)
 
     @cached_property
-    def receptive_field(self):
+    def receptive_field(self) -> int:
         """What the sidecar says; else DEFAULT_RECEPTIVE_FIELD, with a warning, given to those who do need to know."""
         sidecar = self.path.with_suffix(".json").name
         if "receptive_field" in self.sidecar:
@@ -135,7 +145,7 @@ class TFLiteEngine:
         return DEFAULT_RECEPTIVE_FIELD
 
     @cached_property
-    def bytes_per_pixel(self):
+    def bytes_per_pixel(self) -> float:
         """Three of the widest layers, and the output twice, of float32 where that is the way.
 
         The file does not say at which resolution a layer works. Where the last one is no depth-to-space from LR, some
@@ -151,12 +161,9 @@ class TFLiteEngine:
         size = 1 if self._input["dtype"] != np.float32 else 4
         return 3 * size * widest + (6 if self.takes_uint8 else 24) * self.scale**2
 
-    def __call__(self, lr):
-        """Upscale lr (1, h, w, 3) float32 in [0, 1] -> (1, s*h, s*w, 3) float32 in [0, 1]; with takes_uint8 also uint8 to uint8.
-
-        Raises UserError when the size is not the file's fixed one, or when the runtime fails (out of memory, for one).
-        """
-        if self.takes_uint8 and getattr(lr, "dtype", None) == np.uint8:
+    def __call__(self, lr: np.ndarray) -> np.ndarray:
+        """See `Engine`. Raises UserError on another size than the fixed one, or when the runtime fails (out of memory, say)."""
+        if self.takes_uint8 and lr.dtype == np.uint8:
             return self._run(lr)
         sr = self.values.decode(self._run_floats(self.values.encode(np.asarray(lr, np.float32))))
         return np.clip(sr, 0.0, 1.0, out=sr)
@@ -168,7 +175,7 @@ class TFLiteEngine:
     def _run(self, lr):
         """From the numbers of the input tensor to those of the output tensor."""
         try:
-            if lr.shape != self._shape:  # allocation costs as much as a small picture: only when the shape changes
+            if lr.shape != self._shape:  # allocation costs as much as a small image: only when the shape changes
                 self._allocate(lr.shape)
             self._interpreter.set_tensor(self._input["index"], lr)
             self._interpreter.invoke()
@@ -226,20 +233,6 @@ class TFLiteEngine:
             raise UserError(f"{self.path}: only one of height and width is fixed ({height}, {width}); export it again")
         return None if height < 0 else (height, width)
 
-    def _find_scale(self):
-        """Run a small black picture: what comes out says more than any label."""
-        height, width = self.fixed_size or (_PROBE_SIZE, _PROBE_SIZE)
-        sr = self(np.zeros((1, height, width, 3), np.float32))
-        scale = sr.shape[1] // height
-        if sr.ndim != 4 or scale < 1 or sr.shape != (1, scale * height, scale * width, 3):
-            raise UserError(f"{self.path}: turns {(1, height, width, 3)} into {sr.shape}; not an upscaling network")
-        if self.sidecar.get("scale", scale) != scale:
-            sidecar = self.path.with_suffix(".json")
-            raise UserError(
-                f"{sidecar}: says scale {self.sidecar['scale']}, but the network beside it upscales by {scale}"
-            )
-        return scale
-
 
 def _tensor_bytes(tensor):
     """Of activations, whose first dimension is the batch of one; 0 for weights and whatever has no known size."""
@@ -258,7 +251,7 @@ def _open_interpreter(path, threads, sidecar):
 
     if not path.is_file():
         raise UserError(f"{path}: no such file")
-    try_out(path, sidecar, side=_PROBE_SIZE)
+    try_out(path, sidecar)
     try:
         interpreter = Interpreter(model_path=str(path), num_threads=threads)
         interpreter.allocate_tensors()
@@ -277,12 +270,10 @@ def _read_sidecar(path):
         raise UserError(f"{path}: not readable as JSON: {reason(error)}; export the network again") from error
     if not isinstance(sidecar, dict):
         raise UserError(f"{path}: holds no JSON object; export the network again")
-    receptive_field = sidecar.get("receptive_field", 0)
-    if not isinstance(receptive_field, int) or receptive_field < 0:
-        raise UserError(f"{path}: receptive_field {receptive_field!r} is not a number of pixels")
-    alignment = sidecar.get("alignment", 1)
-    if not isinstance(alignment, int) or alignment < 1:
-        raise UserError(f"{path}: alignment {alignment!r} is not a number of pixels")
+    for name, least in (("receptive_field", 0), ("alignment", 1)):
+        value = sidecar.get(name, least)
+        if not isinstance(value, int) or value < least:
+            raise UserError(f"{path}: {name} {value!r} is not a number of pixels")
     return sidecar
 
 

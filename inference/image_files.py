@@ -14,7 +14,9 @@ import numpy as np
 
 from data.image_reader import MAX_PIXELS, Animation, open_image
 from errors import UserError, reason
+from inference.choice import Networks
 from inference.sizes import Size, iter_sized_strips, result_size
+from inference.upscaler import Upscaler
 from inference.writing import (
     MOST_COLLECTED,
     QUALITY,
@@ -42,25 +44,25 @@ class Event(NamedTuple):
 
 
 class _Job(NamedTuple):
-    """What holds for every file of a call. memory: bytes that a result may take which is collected; None: any."""
+    """What holds for every file of a call. memory: most bytes for a result held whole until it is encoded; None: any."""
 
-    upscaler: object
+    upscaler: Upscaler | Networks
     size: Size | None
     overwrite: bool
     quality: int
     max_pixels: int | None
 
     @property
-    def memory(self):
+    def memory(self) -> float | None:
         if self.max_pixels is None:
             return None
-        return max(MOST_COLLECTED, 1e6 * (getattr(self.upscaler, "memory_mb", None) or 0))
+        return max(MOST_COLLECTED, 1e6 * (self.upscaler.memory_mb or 0))
 
 
 def upscale_file(
-    upscaler,
-    source,
-    target,
+    upscaler: Upscaler | Networks,
+    source: str | Path,
+    target: str | Path,
     *,
     size: Size | None = None,
     overwrite: bool = False,
@@ -70,10 +72,11 @@ def upscale_file(
 ) -> Path:
     """Upscale one image file into another; the target's suffix says its format.
 
-    upscaler: an Upscaler, or the `Networks` that choose one. size: the network's own factor when None. quality: of JPEG
-    and WebP. max_pixels: of the source, all frames counted; None: any number, and any memory for a result that has to be
-    collected. advance: called with the share of the work, adding up to 1, as it gets done. Missing folders are made; the
-    result is written under a temporary name in the target's folder and renamed. Returns the target's path.
+    size: the network's own factor when None. quality: of JPEG and WebP. max_pixels: of the source,
+    all frames counted; None: any number, and any memory for a result that is held whole. advance:
+    called with the share of the work, adding up to 1, as it gets done. Missing folders are made;
+    the result is written under a temporary name in the target's folder and renamed. Returns the
+    target's path.
 
     Raises UserError, its message "PATH: reason", when the source is missing, empty, damaged, no image or too large;
     when the target exists and `overwrite` is not set; and when it cannot be written.
@@ -153,7 +156,7 @@ def _naming(source, strips):
 
 
 def upscale_files(
-    upscaler,
+    upscaler: Upscaler | Networks,
     pairs: Iterable[tuple[Path, Path]],
     *,
     size: Size | None = None,

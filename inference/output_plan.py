@@ -1,7 +1,7 @@
 """inference/output_plan.py: where the upscaled images go."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from absl import logging
@@ -10,14 +10,19 @@ from data.images import IMAGE_SUFFIXES, search
 from errors import UserError, reason
 from inference.writing import WRITABLE
 
+# Videos that are written, and FFmpeg's names of their containers; videos that are read.
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+_READ_ONLY = ".3g2 .3gp .asf .avi .divx .dv .f4v .flv .m2t .m2ts .m2v .mod .mpe .mpeg .mpg .mts .mxf .ogm .ogv .qt .rm .tod .ts .vob .wmv"
+READABLE_VIDEOS = frozenset((*CONTAINERS, *_READ_ONLY.split()))
+
 
 def _refuse(error):
     raise error
 
 
 def plan_outputs(
-    inputs,
-    output=None,
+    inputs: str | Path | Iterable[str | Path],
+    output: str | Path | None = None,
     *,
     scale: str = "4",
     suffix: str | None = None,

@@ -9,14 +9,14 @@ from errors import UserError
 _ROWS_AT_A_TIME = 32
 
 
-def as_float(pixels):
-    """Convert pixels to float32: floats of any width as they are, unsigned integers from their full range to [0, 1]."""
+def as_float(pixels: np.ndarray) -> np.ndarray:
+    """Pixels of any shape as float32: floats as they are, unsigned integers from their full range to [0, 1]."""
     if np.issubdtype(pixels.dtype, np.unsignedinteger):
         return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
     return pixels.astype(np.float32, copy=False)
 
 
-def to_uint8(pixels):
+def to_uint8(pixels: np.ndarray) -> np.ndarray:
     """Floats to 8 bits, clipped to [0, 1] and rounded half up, as MATLAB rounds. Any shape to the same.
 
     For measures of quality; `store` is for results, and refuses NaN.
@@ -24,7 +24,7 @@ def to_uint8(pixels):
     return np.floor(np.clip(pixels, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
 
 
-def store(target, sr):
+def store(target: np.ndarray, sr: np.ndarray) -> None:
     """Write sr (h, w, 3), float32 in [0, 1] or uint8, into target, (h, w, 3) or (h, w) grey, as target's type.
 
     Integers span their full range and are rounded half up. Grey is the luma. Raises UserError on NaN.

@@ -1,7 +1,8 @@
 """Engines for networks in TensorFlow's own formats: SavedModel folders and .keras files, ours or anybody's.
 
-Neither says by how much it enlarges or how far an output pixel sees. The scale is found by running a small picture;
-the receptive field is the network's own where it has one, else DEFAULT_RECEPTIVE_FIELD, with a warning.
+Neither says by how much it enlarges or how far an output pixel sees. The scale is found by running
+a small image; the receptive field is the network's own where it has one, else
+DEFAULT_RECEPTIVE_FIELD, with a warning.
 """
 
 from functools import cached_property
@@ -11,19 +12,18 @@ import numpy as np
 from absl import logging
 
 from errors import UserError, reason
-from inference.engines import DEFAULT_RECEPTIVE_FIELD, KerasEngine
+from inference.engines import DEFAULT_RECEPTIVE_FIELD, Engine, KerasEngine
+from inference.trial import probed_scale
 from inference.value_range import ValueRange, range_of
 
-_PROBE_SIZE = 16  # side of the picture that finds out the scale of a network of dynamic size
 
-
-class SavedModelEngine:
+class SavedModelEngine(Engine):
     """A SavedModel folder: its signature "serving_default", or the only one there is. Of fixed or dynamic size."""
 
-    def __init__(self, path, *, model_range=None):
+    def __init__(self, path: str | Path, *, model_range: str | None = None):
         """path: the folder that holds saved_model.pb. model_range: a name of `settings.files.MODEL_RANGES`; found out when None.
 
-        Raises UserError when it is missing, damaged, or has no signature with one picture in and one out.
+        Raises UserError when it is missing, damaged, or has no signature with one image in and one out.
         """
         import tensorflow as tf
 
@@ -35,24 +35,21 @@ class SavedModelEngine:
         self._signature = self._only_signature()
         self._input, self.fixed_size = self._check_input()
         self.values = ValueRange()
-        self.scale = probed_scale(self, self.path)
+        self.scale = probed_scale(self, path=self.path, size=self.fixed_size)
         self.values = range_of(self._run, model_range, path=self.path, size=self.fixed_size)
 
     @cached_property
-    def receptive_field(self):
+    def receptive_field(self) -> int:
         """LR pixels to each side: assumed, since the format does not say; with a warning for those who need it."""
         return _assumed_receptive_field(self.path)
 
     @property
-    def parameters(self):
+    def parameters(self) -> int | None:
         """How many numbers the signature's variables hold; None where they were frozen into constants."""
         return sum(int(np.prod(variable.shape)) for variable in self._signature.variables) or None
 
-    def __call__(self, lr):
-        """Upscale lr (1, h, w, 3) float32 in [0, 1] -> (1, s*h, s*w, 3) float32 numpy array in [0, 1].
-
-        Raises UserError when the size is not the fixed one, or TensorFlow cannot run the signature on it.
-        """
+    def __call__(self, lr: np.ndarray) -> np.ndarray:
+        """See `Engine`. Raises UserError on another size than the fixed one, or where TensorFlow cannot run the signature."""
         return np.clip(self.values.decode(self._run(self.values.encode(lr))), 0.0, 1.0)
 
     def _run(self, lr):
@@ -92,13 +89,13 @@ class SavedModelEngine:
         return name, None if shape[1] is None else (shape[1], shape[2])
 
 
-def open_keras_file(path, *, model_range=None):
+def open_keras_file(path: str | Path, *, model_range: str | None = None) -> KerasEngine:
     """A KerasEngine for a .keras file: one of our networks, or any model of Keras' own layers.
 
     model_range: of the latter, a name of `settings.files.MODEL_RANGES`; found out when None.
 
     Raises UserError when the file is missing, damaged, needs classes that are not known here, or is no network that
-    turns a picture into a larger one.
+    turns an image into a larger one.
     """
     import keras
 
@@ -125,7 +122,7 @@ class _Described:
         if channels not in (3, None):
             raise UserError(f"{path}: takes images of {channels} channel(s); an upscaling network takes RGB")
         self.scale, self.receptive_field = 1, 0
-        self.scale = probed_scale(KerasEngine(self), path)
+        self.scale = probed_scale(KerasEngine(self), path=path)
         self.values = range_of(lambda raw: model(raw, training=False), model_range, path=path)
         self.receptive_field = _assumed_receptive_field(path)
 
@@ -134,21 +131,6 @@ class _Described:
 
     def count_params(self):
         return self._model.count_params()
-
-
-def probed_scale(engine, path):
-    """The factor of an engine, by running a small black picture. Raises UserError naming `path` when it is none."""
-    height, width = engine.fixed_size or (_PROBE_SIZE, _PROBE_SIZE)
-    try:
-        sr = engine(np.zeros((1, height, width, 3), np.float32))
-    except UserError:
-        raise
-    except Exception as error:  # whatever TensorFlow or a layer raises on a shape it does not take
-        raise UserError(f"{path}: cannot run on a picture of {width}x{height}: {reason(error)}") from error
-    scale = sr.shape[1] // height if sr.ndim == 4 else 0
-    if scale < 1 or sr.shape != (1, scale * height, scale * width, 3):
-        raise UserError(f"{path}: turns {(1, height, width, 3)} into {sr.shape}; not an upscaling network")
-    return scale
 
 
 def _assumed_receptive_field(path):

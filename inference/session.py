@@ -5,19 +5,21 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
+import numpy as np
 from absl import logging
 from tqdm import tqdm
 
 import weights
-from data.image_reader import MAX_PIXELS
+from data.image_reader import MAX_PIXELS, Still
 from errors import UserError
 from inference.choice import Networks
 from inference.compare import write_comparison
 from inference.image_files import upscale_files
-from inference.output_plan import plan_outputs
-from inference.sizes import Size, parse_box
-from inference.video import CONTAINERS, READABLE_VIDEOS, upscale_raw, upscale_video
+from inference.output_plan import CONTAINERS, READABLE_VIDEOS, plan_outputs
+from inference.sizes import Size, iter_sized_strips, parse_box
+from inference.upscaler import Upscaler
 from inference.writing import WRITABLE
 from settings.files import Upscaling
 
@@ -163,6 +165,8 @@ class _Session:
 
     def _video(self, source: Path, target: Path) -> bool:
         """Upscale a video under a progress bar, and say how fast it went. Returns whether something is wrong."""
+        from inference.video.enlarging import upscale_video  # raises UserError where PyAV is missing
+
         form = "{n_fmt} of {total_fmt} frames |{bar}| {rate_fmt}, {remaining} left"
         with tqdm(unit=" frames", bar_format=form, disable=None) as bar:
 
@@ -213,6 +217,25 @@ class _Session:
             raise UserError("-: standard input is empty; it takes raw RGB frames of 8 bits")
         logging.info("%d frames", count)
         return 0
+
+
+def upscale_raw(
+    upscaler: Upscaler, stdin: BinaryIO, stdout: BinaryIO, *, width: int, height: int, size: Size | None = None
+) -> int:
+    """Raw RGB frames of 8 bits (FFmpeg's `-f rawvideo -pix_fmt rgb24`) from one binary stream to another.
+
+    Returns the number of frames. Raises UserError when the stream ends amid a frame.
+    """
+    count, length = 0, width * height * 3
+    while chunk := stdin.read(length):
+        if len(chunk) < length:
+            raise UserError(f"-: ends amid frame {count + 1}: {len(chunk)} of {length} bytes; is --video_size right?")
+        image = Still(np.frombuffer(chunk, np.uint8).reshape(height, width, 3))
+        for strip in iter_sized_strips(upscaler, image, size):
+            stdout.write(np.ascontiguousarray(strip))
+        stdout.flush()
+        count += 1
+    return count
 
 
 def _common_folder(paths: list[Path]) -> Path:

@@ -12,6 +12,7 @@ from scipy import ndimage
 from data.bicubic import iter_resized
 from data.image_reader import Still
 from errors import UserError
+from inference.upscaler import Upscaler
 
 
 class Size(NamedTuple):
@@ -22,7 +23,7 @@ class Size(NamedTuple):
     height: int | None = None
 
     @property
-    def label(self):
+    def label(self) -> str:
         """For file names: "4", "w1920", "1920x1080"."""
         if self.scale is not None:
             return f"{self.scale:g}"
@@ -49,7 +50,7 @@ def parse_box(text: str, *, flag: str = "fit") -> Size:
     return Size(width=int(width), height=int(height))
 
 
-def result_size(upscaler, image: Still, size: Size | None = None) -> tuple[int, int]:
+def result_size(upscaler: Upscaler, image: Still, size: Size | None = None) -> tuple[int, int]:
     """(height, width) of what becomes of a `Still`. size: None for the network's own factor.
 
     Raises UserError beyond two passes.
@@ -64,7 +65,7 @@ def result_size(upscaler, image: Still, size: Size | None = None) -> tuple[int, 
     return rows, columns
 
 
-def iter_sized_strips(upscaler, image: Still, size: Size | None = None) -> Iterator[np.ndarray]:
+def iter_sized_strips(upscaler: Upscaler, image: Still, size: Size | None = None) -> Iterator[np.ndarray]:
     """The result for a `Still` strip by strip, alpha as the last channel: (rows, W) or (rows, W, channels).
 
     Up to the network's own factor s: one pass, shrunk to size. Up to s²: two passes, the first shrunk so far that the
@@ -134,7 +135,9 @@ def _enlarged_strips(upscaler, image):
         yield np.dstack([strip, alpha])
 
 
-def iter_alpha_strips(upscaler, alpha: np.ndarray, *, tile=None) -> Iterator[np.ndarray]:
+def iter_alpha_strips(
+    upscaler: Upscaler, alpha: np.ndarray, *, tile: int | tuple[int, int] | None = None
+) -> Iterator[np.ndarray]:
     """Upscale alpha (H, W), uint8 or uint16, strip by strip: yields (rows, s*W) of its type.
 
     Upscaled by the same network as the colours, so that both have the same edges, then kept within what the 3x3 LR

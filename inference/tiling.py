@@ -1,25 +1,31 @@
-"""Upscale a picture of any size by windows, with the result that the whole picture at once would have given.
+"""Upscale an image of any size by windows, with the result that the whole image at once would have
+given.
 
-A network pads with zeros at the borders of what it is given. An output pixel further than the receptive field from
-a window's border does not see that padding; so every window carries a *halo* of `engine.receptive_field` LR pixels
-that is thrown away after upscaling. Where a window's border is the picture's own border nothing is added and
-nothing thrown away: the network pads there exactly as it would for the whole picture.
+A network pads with zeros at the borders of what it is given. An output pixel further than the
+receptive field from a window's border does not see that padding; so every window carries a *halo*
+of `engine.receptive_field` LR pixels that is thrown away after upscaling. Where a window's border
+is the image's own border nothing is added and nothing thrown away: the network pads there exactly
+as it would for the whole image.
 
-A network that brings blocks of pixels into channels first (RRDB with pixel-unshuffle) sees another image where it begins at another
-pixel of a block. Its windows begin at multiples of `engine.alignment`; the last one may reach beyond the image by less than that, and is continued
-by reflection as the network continues the whole image.
+A network that brings blocks of pixels into channels first (RRDB with pixel-unshuffle) sees another
+image where it begins at another pixel of a block. Its windows begin at multiples of
+`engine.alignment`. The last one may reach beyond the image by less than that, and is continued by
+reflection, as the network continues the whole image.
 
-Windows are all of one size: those at the borders are moved inwards, not made smaller. TFLite allocates anew for
-each shape, so a picture costs one allocation; and a network exported with a fixed size can be used on any picture
-at least that large.
+Windows are all of one size: those at the borders are moved inwards, not made smaller. TFLite
+allocates anew for each shape, so an image costs one allocation; and a network exported with a fixed
+size can be used on any image at least that large.
 """
 
 import math
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from errors import UserError
+from inference.engines import Engine
 from inference.pixels import as_float
 
 
@@ -31,24 +37,27 @@ class Span(NamedTuple):
     last: int
 
 
-def iter_windows(engine, lr, *, tile=None):
+def iter_windows(
+    engine: Engine, lr: np.ndarray, *, tile: int | tuple[int, int] | None = None
+) -> Iterator[tuple[slice, slice, np.ndarray]]:
     """Upscale window by window, from left to right and from top to bottom.
 
-    engine: see inference.engines. lr (h, w, 3), float in [0, 1], or an unsigned integer type whose full range
-    means [0, 1] (it is converted window by window: a large picture never exists as a whole in float32). tile: LR
-    pixels that each window adds to the result along each axis, halo not counted; None takes the whole picture in
-    one window; a pair gives rows and columns. Ignored by an engine of fixed size.
+    lr: (h, w, 3), float in [0, 1], or an unsigned integer type whose full range means [0, 1]; it is
+    converted window by window, so that a large image never exists as a whole in float32. tile: LR
+    pixels that each window adds to the result along each axis, halo not counted; a pair gives rows
+    and columns; None takes the whole image in one window. Ignored by an engine of fixed size.
 
     Yields (rows, columns, sr): two slices of the result, and what stands there, (rows, columns, 3) float32 in [0, 1],
     or uint8 from an engine that takes uint8 where lr is that. No two overlap, and all together leave nothing out.
 
-    Equality: put together they equal `engine` run on the whole picture. The one exception is an engine of fixed
-    size given a smaller picture: it is continued by reflection below and to the right, and the result is exact
-    only further than the receptive field from the borders that were continued.
+    Equality: put together they equal `engine` run on the whole image. The one exception is an
+    engine of fixed size given a smaller image: it is continued by reflection below and to the
+    right, and the result is exact only further than the receptive field from the borders that were
+    continued.
 
     Raises UserError when tile < 1, and when a fixed size leaves nothing between two halos.
     """
-    scale, alignment = engine.scale, getattr(engine, "alignment", 1)
+    scale, alignment = engine.scale, engine.alignment
     halo = _up(engine.receptive_field, alignment)
     height, width = lr.shape[:2]
     if engine.fixed_size is None:
@@ -59,7 +68,7 @@ def iter_windows(engine, lr, *, tile=None):
         window_height, window_width = engine.fixed_size
         rows = plan_fixed_axis(height, halo=halo, window=window_height, alignment=alignment)
         columns = plan_fixed_axis(width, halo=halo, window=window_width, alignment=alignment)
-    as_it_is = lr.dtype == np.uint8 and getattr(engine, "takes_uint8", False)
+    as_it_is = lr.dtype == np.uint8 and engine.takes_uint8
     for row in rows:
         for column in columns:
             window = lr[row.start : row.start + window_height, column.start : column.start + window_width]
@@ -73,7 +82,15 @@ def iter_windows(engine, lr, *, tile=None):
             )
 
 
-def iter_strips(engine, lr, *, tile=None, channels=(3,), dtype=np.float32, store=np.copyto):
+def iter_strips(
+    engine: Engine,
+    lr: np.ndarray,
+    *,
+    tile: int | tuple[int, int] | None = None,
+    channels: tuple[int, ...] = (3,),
+    dtype: DTypeLike = np.float32,
+    store: Callable[[np.ndarray, np.ndarray], None] = np.copyto,
+) -> Iterator[tuple[int, np.ndarray]]:
     """The windows of `iter_windows` put together to strips, from top to bottom.
 
     channels, dtype: of the strips, and store: called as `store(part_of_a_strip, sr)`; so that a strip need not be as large
@@ -90,8 +107,8 @@ def iter_strips(engine, lr, *, tile=None, channels=(3,), dtype=np.float32, store
             yield rows.start, strip
 
 
-def upscale_tiled(engine, lr, *, tile=None):
-    """The windows of `iter_windows` in one picture: lr (h, w, 3) -> (s*h, s*w, 3) float32 in [0, 1]."""
+def upscale_tiled(engine: Engine, lr: np.ndarray, *, tile: int | tuple[int, int] | None = None) -> np.ndarray:
+    """The windows of `iter_windows` in one image: lr (h, w, 3) -> (s*h, s*w, 3) float32 in [0, 1]."""
     height, width = lr.shape[:2]
     sr = np.empty((height * engine.scale, width * engine.scale, 3), np.float32)
     for rows, columns, window in iter_windows(engine, lr, tile=tile):
@@ -99,7 +116,7 @@ def upscale_tiled(engine, lr, *, tile=None):
     return sr
 
 
-def plan_axis(length, *, halo, tile, alignment=1):
+def plan_axis(length: int, *, halo: int, tile: int | None, alignment: int = 1) -> tuple[int, list[Span]]:
     """Windows of one size that cover `length` pixels, each adding about `tile` of them. halo: a multiple of `alignment`.
 
     Returns (window, list of Span). Their number is the smallest that `tile` allows, and the window then the smallest
@@ -109,14 +126,14 @@ def plan_axis(length, *, halo, tile, alignment=1):
         raise UserError(f"tile {tile}: must be at least 1 pixel")
     if tile is None or length <= tile + 2 * halo:
         return length, [Span(0, 0, length)]
-    inner = length - 2 * halo  # the outermost windows also own the halo at the picture's border, where none is needed
+    inner = length - 2 * halo  # the outermost windows also own the halo at the image's border, where none is needed
     count = math.ceil(inner / tile)
     step = _up(math.ceil(inner / count), alignment)
     return step + 2 * halo, _place(length, window=step + 2 * halo, halo=halo, alignment=alignment)
 
 
-def plan_fixed_axis(length, *, halo, window, alignment=1):
-    """Cover `length` by spans of exactly `window` pixels; by a single one where the picture is smaller."""
+def plan_fixed_axis(length: int, *, halo: int, window: int, alignment: int = 1) -> list[Span]:
+    """Cover `length` by spans of exactly `window` pixels; by a single one where the image is smaller."""
     if length <= window:
         return [Span(0, 0, length)]
     if window - window % alignment <= 2 * halo:
@@ -128,7 +145,7 @@ def plan_fixed_axis(length, *, halo, window, alignment=1):
 
 
 def _place(length, *, window, halo, alignment):
-    """Windows from left to right at equal steps, the last one moved back to end with the picture."""
+    """Windows from left to right at equal steps, the last one moved back to end with the image."""
     step = window - window % alignment - 2 * halo
     count = math.ceil((length - 2 * halo) / step)
     starts = [min(index * step, _up(max(0, length - window), alignment)) for index in range(count)]

@@ -1,17 +1,25 @@
-"""A .tflite file is a program for the runtime, and a damaged one can end the process: such a file is tried in another process first."""
+"""What is tried before a network is used: whether its file runs, and by how much it enlarges.
+
+A .tflite file is a program for the runtime, and a damaged one can end the process: so it is run in
+another process first.
+"""
 
 import hashlib
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from errors import UserError
+import numpy as np
+
+from errors import UserError, reason
 
 _SECONDS = 600
+_SIDE = 16  # of the image, where a network takes any size: one that halves it four times runs too
 
 # What the engine and the count of multiply-adds do with a file, on a small black image where its size is open. Exceptions are theirs to tell.
 _PROGRAM = """
@@ -34,25 +42,25 @@ for options in ({}, {"experimental_op_resolver_type": plain, "experimental_prese
 """
 
 
-def try_out(path: Path, sidecar: dict[str, Any], *, side: int) -> None:
+def try_out(path: Path, sidecar: dict[str, Any]) -> None:
     """Open and run `path` in a process of its own, unless it is byte for byte the file that its sidecar describes.
 
-    side: height and width of the image where the file leaves them open. Raises UserError where that process dies. What
-    the runtime refuses in words is left to whoever opens the file next.
+    Raises UserError where that process dies. What the runtime refuses in words is left to whoever
+    opens the file next.
     """
     if "sha256" in sidecar and sidecar["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest():
         return
     state = path.stat()
-    if death := _death(path.resolve(), side, state.st_mtime_ns, state.st_size):
+    if death := _death(path.resolve(), state.st_mtime_ns, state.st_size):
         raise UserError(f"{path}: damaged, or not a network for this runtime: {death}")
 
 
 @lru_cache
-def _death(path: Path, side: int, *_: int) -> str | None:
+def _death(path: Path, *_: int) -> str | None:
     """How the process that runs the file ends, where it is by a signal or too late. The further arguments say which state of the file it was."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _PROGRAM, str(path), str(side)],
+            [sys.executable, "-c", _PROGRAM, str(path), str(_SIDE)],
             capture_output=True,
             timeout=_SECONDS,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -63,3 +71,24 @@ def _death(path: Path, side: int, *_: int) -> str | None:
         return None
     code = done.returncode
     return f"it ends the process that runs it ({signal.Signals(-code).name if code < 0 else f'exit code {code}'})"
+
+
+def probed_scale(
+    run: Callable[[np.ndarray], np.ndarray], *, path: str | Path, size: tuple[int, int] | None = None
+) -> int:
+    """The factor of a network, by running a small black image: what comes out says more than any label.
+
+    run: maps (1, h, w, 3) float32 to (1, s*h, s*w, 3). size: the only (h, w) that it takes, or
+    None. Raises UserError that names `path` where s is no whole number.
+    """
+    height, width = size or (_SIDE, _SIDE)
+    try:
+        sr = run(np.zeros((1, height, width, 3), np.float32))
+    except UserError:
+        raise
+    except Exception as error:  # whatever TensorFlow or a layer raises on a shape it does not take
+        raise UserError(f"{path}: cannot run on a picture of {width}x{height}: {reason(error)}") from error
+    scale = sr.shape[1] // height if sr.ndim == 4 else 0
+    if scale < 1 or sr.shape != (1, scale * height, scale * width, 3):
+        raise UserError(f"{path}: turns {(1, height, width, 3)} into {sr.shape}; not an upscaling network")
+    return scale

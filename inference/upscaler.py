@@ -1,5 +1,6 @@
-"""The upscaler: a picture array in, the same kind of picture array out, larger."""
+"""The upscaler: an image array in, the same kind of image array out, larger."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,23 +9,31 @@ import numpy as np
 import runs
 from data.image_reader import Still
 from errors import UserError
-from inference.engines import KerasEngine, TFLiteEngine, use_tensorflow_threads
+from inference.engines import Engine, KerasEngine, TFLiteEngine, use_tensorflow_threads
 from inference.memory import fitting_tile
 from inference.pixels import as_float, store
 from inference.saved_models import SavedModelEngine, open_keras_file
 from inference.tiling import iter_strips, iter_windows
 
-# How far outside [0, 1] a float picture may be: rounding of a resize or a colour transform, not another unit.
+# How far outside [0, 1] a float image may be: rounding of a resize or a colour transform, not another unit.
 _RANGE_TOLERANCE = 0.01
 
 
 class Upscaler:
-    """Upscales numpy pictures by any engine, tiled, in their own type and number of channels."""
+    """Upscales numpy images by any engine, tiled, in their own type and number of channels."""
 
-    def __init__(self, model_or_path, *, threads=None, tile=None, memory_mb=None, engine="auto"):
+    def __init__(
+        self,
+        model_or_path: Any,
+        *,
+        threads: int | None = None,
+        tile: int | None = None,
+        memory_mb: float | None = None,
+        engine: str = "auto",
+    ):
         """Build from a model, an engine or a path.
 
-        model_or_path: a Keras generator; an engine (see inference.engines); or the path of a .weights.h5 file, of
+        model_or_path: a Keras generator; an `inference.engines.Engine`; or the path of a .weights.h5 file, of
         a .tflite file, of a run folder, which is searched for student.tflite, student.weights.h5 and
         teacher.weights.h5, in this order; or the name of a shipped network, such as compact_s (see weights/README.md).
         threads: all usable cores when None. TensorFlow, which runs all but .tflite files, takes them for the whole process and only
@@ -32,7 +41,8 @@ class Upscaler:
         tile: LR pixels per tile side, without halo; when None as large as memory_mb, about what the process is to
         take in all, permits. It changes memory and speed, never the result.
 
-        engine: "tflite" or "keras": of a run folder only that kind of file, and of no other path another; "auto": any.
+        engine: the kind of network, "tflite" or "keras": of a run folder only that file, and no other path of another kind;
+        "auto": any.
 
         Raises UserError when the path holds no network, or a damaged one, or one of another kind.
         """
@@ -42,19 +52,19 @@ class Upscaler:
         self.scale = self.engine.scale
         self.tile, self.memory_mb = tile, memory_mb
 
-    def upscale(self, picture, *, out=None):
-        """Upscale one picture.
+    def upscale(self, picture: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
+        """Upscale one image.
 
         picture: (H, W, 3) RGB or (H, W) grey; uint8, uint16, or float16/32/64 in [0, 1]. out: an array of the result's
         shape and type to write into; a new one when None.
         Returns the same dtype and number of channels, (s*H, s*W, 3) or (s*H, s*W); integers are rounded half up, floats
-        clipped to [0, 1]. A grey picture runs as three equal channels; the result is their luma.
+        clipped to [0, 1]. A grey image runs as three equal channels; the result is their luma.
 
         Raises UserError on any other shape or type, on values outside [0, 1], on NaN, and when the network's
         output is NaN.
         """
         picture = np.asarray(picture)
-        _check_picture(picture)
+        _check_image(picture)
         shape = (picture.shape[0] * self.scale, picture.shape[1] * self.scale, *picture.shape[2:])
         sr = np.empty(shape, picture.dtype) if out is None else out
         if (sr.shape, sr.dtype) != (shape, picture.dtype):
@@ -69,20 +79,20 @@ class Upscaler:
         """Itself: one network for every image; `inference.choice.Networks` chooses one."""
         return self
 
-    def iter_strips(self, picture, *, tile=None):
+    def iter_strips(self, picture: np.ndarray, *, tile: int | tuple[int, int] | None = None) -> Iterator[np.ndarray]:
         """The rows of `upscale`, a strip at a time from top to bottom: yields (rows, s*W, 3) or (rows, s*W).
 
-        tile: as in the constructor, for this picture; also a pair (rows, columns).
+        tile: as in the constructor, for this image; also a pair (rows, columns).
         """
         picture = np.asarray(picture)
-        _check_picture(picture)
+        _check_image(picture)
         tile = tile or self.tile or self.choose_tile(picture)
         made = {"channels": picture.shape[2:], "dtype": picture.dtype, "store": store}
         for _, strip in iter_strips(self.engine, _as_input(picture), tile=tile, **made):
             yield strip
 
-    def choose_tile(self, picture, *, channels=None):
-        """The tile for a picture where none was asked for. channels: of the result, where it has more than the picture."""
+    def choose_tile(self, picture: np.ndarray, *, channels: int | None = None) -> int:
+        """The tile for an image where none was asked for. channels: of the result, where it has more than the image."""
         height, width = picture.shape[:2]
         bytes_per_pixel = (channels or (*picture.shape, 1)[2]) * picture.dtype.itemsize
         return fitting_tile(
@@ -92,7 +102,7 @@ class Upscaler:
 
 def open_engine(
     model_or_path: Any, *, threads: int | None = None, kind: str = "auto", model_range: str | None = None
-) -> Any:
+) -> Engine:
     """An engine for whatever `Upscaler` accepts, and of that kind, or for what `runs.look_up` found.
 
     model_range: of a network from elsewhere whose file does not say it, a name of `settings.files.MODEL_RANGES`; None to find out.
@@ -101,7 +111,7 @@ def open_engine(
     if isinstance(model_or_path, (str, Path)):
         model_or_path = runs.look_up(model_or_path, fastest=True, engine=kind)
     if not isinstance(model_or_path, runs.Found):
-        return model_or_path if hasattr(model_or_path, "fixed_size") else KerasEngine(model_or_path)
+        return model_or_path if isinstance(model_or_path, Engine) else KerasEngine(model_or_path)
     network, path = model_or_path
     if network in (runs.BICUBIC, "images"):
         raise UserError(f"{path}: no network")
@@ -117,21 +127,21 @@ def open_engine(
     return KerasEngine(load_generator(path))
 
 
-def _check_picture(picture):
-    if picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,)) or not picture.size:
+def _check_image(image):
+    if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or not image.size:
         raise UserError(
-            f"a picture of shape {picture.shape}: must be (height, width, 3) or (height, width), and not empty"
+            f"a picture of shape {image.shape}: must be (height, width, 3) or (height, width), and not empty"
         )
-    if picture.dtype in (np.uint8, np.uint16):
+    if image.dtype in (np.uint8, np.uint16):
         return
-    if not np.issubdtype(picture.dtype, np.floating):
-        raise UserError(f"a picture of type {picture.dtype}: must be uint8, uint16 or float in [0, 1]")
-    low, high = float(picture.min()), float(picture.max())
+    if not np.issubdtype(image.dtype, np.floating):
+        raise UserError(f"a picture of type {image.dtype}: must be uint8, uint16 or float in [0, 1]")
+    low, high = float(image.min()), float(image.max())
     if not (low >= -_RANGE_TOLERANCE and high <= 1 + _RANGE_TOLERANCE):  # also false for NaN
         raise UserError(f"a float picture with values from {low:g} to {high:g}: must be in [0, 1]")
 
 
-def _as_input(picture):
-    """(H, W, 3) of a picture that was checked; floats within [0, 1]."""
-    lr = picture if picture.ndim == 3 else np.broadcast_to(picture[..., None], (*picture.shape, 3))
+def _as_input(image):
+    """(H, W, 3) of an image that was checked; floats within [0, 1]."""
+    lr = image if image.ndim == 3 else np.broadcast_to(image[..., None], (*image.shape, 3))
     return np.clip(as_float(lr), 0.0, 1.0) if np.issubdtype(lr.dtype, np.floating) else lr

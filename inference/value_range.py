@@ -6,6 +6,8 @@ network from elsewhere is shown a grey and a white image in each range: in its o
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -36,25 +38,31 @@ class ValueRange:
     def __str__(self) -> str:
         return self.taken if self.taken == self.given else f"{self.taken}:{self.given}"
 
-    def encode(self, lr):
-        """From [0, 1] to what the network takes: an array or a tensor."""
+    def encode(self, lr: Any) -> Any:
+        """An array or a tensor of any shape, from [0, 1] to the range that the network takes."""
         low, high = _LIMITS[self.taken]
         return lr if self.taken == "0_1" else lr * (high - low) + low
 
-    def decode(self, sr):
-        """From what the network gives to [0, 1], not clipped."""
+    def decode(self, sr: Any) -> Any:
+        """An array or a tensor of any shape, from the range that the network gives to [0, 1], not clipped."""
         low, high = _LIMITS[self.given]
         return sr if self.given == "0_1" else (sr - low) / (high - low)
 
 
 def range_of(
-    run: Callable[[np.ndarray], np.ndarray], model_range: str | None, *, path, size: tuple[int, int] | None = None
+    run: Callable[[np.ndarray], np.ndarray],
+    model_range: str | None,
+    *,
+    path: str | Path,
+    size: tuple[int, int] | None = None,
 ) -> ValueRange:
     """The range of that name, or without one what `recognise` finds."""
     return ValueRange.named(model_range) if model_range else recognise(run, path=path, size=size)
 
 
-def recognise(run: Callable[[np.ndarray], np.ndarray], *, path, size: tuple[int, int] | None = None) -> ValueRange:
+def recognise(
+    run: Callable[[np.ndarray], np.ndarray], *, path: str | Path, size: tuple[int, int] | None = None
+) -> ValueRange:
     """The range of the network behind `run`, which maps (1, h, w, 3) float32 to (1, s*h, s*w, 3), values as they are.
 
     size: the only one that it takes, or None. A range other than [0, 1] is logged; so is, as a warning, that none fits and

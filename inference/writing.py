@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 import numpy as np
 from absl import logging
+from numpy.typing import DTypeLike
 from PIL import ExifTags, Image
 
 from data.image_metadata import Metadata
@@ -54,10 +55,10 @@ _MAX_JPEG_SEGMENT = 65533
 # The longest side a format can hold, in pixels.
 _LONGEST_SIDE = {"PNG": (1 << 31) - 1, "JPEG": 65_500, "WEBP": 16_383, "GIF": 65_535}
 _LARGEST_BMP = (1 << 32) - 2000  # bytes
-# What a result takes that stands in memory as a whole until it is encoded, in bytes a pixel, measured.
+# Bytes a pixel, measured, of a result that is held whole in memory until it is encoded.
 _COLLECTED = {"WEBP": 11, "BMP": 4.4, "GIF": 12}
 _COLLECTED_FRAMES = {"WEBP": 8, "PNG": 9, "GIF": 2.2}
-# The most that such a result may take where nothing else was allowed, in bytes.
+# The most bytes for such a result, where no flag allows more.
 MOST_COLLECTED = 3_000_000_000
 
 
@@ -67,12 +68,12 @@ class TargetExistsError(UserError):
 
 @contextlib.contextmanager
 def image_file(
-    path,
+    path: str | Path,
     *,
     width: int,
     height: int,
     channels: int,
-    dtype,
+    dtype: DTypeLike,
     metadata: Metadata = _NOTHING,
     quality: int = QUALITY,
     overwrite: bool = False,
@@ -106,7 +107,8 @@ def image_file(
         def encode(rows):  # little at a time: encoders make copies
             step = max(1, _ENCODED_AT_A_TIME // (width * layout.channels))
             for top in range(0, len(rows), step):
-                writer.write(_fitted(rows[top : top + step], layout.dtype, flatten=flatten))
+                fitted = _fitted(rows[top : top + step], layout.dtype, flatten=flatten)
+                writer.write(_opaque_or_not(fitted) if file_format == "GIF" else fitted)
 
         def write(rows):
             if pending:
@@ -131,7 +133,7 @@ def _fitted(rows, dtype, *, flatten):
 
 
 def write_animation(
-    path,
+    path: str | Path,
     frames: Iterable[np.ndarray],
     *,
     durations: list[int],
@@ -163,18 +165,18 @@ def write_animation(
         first.save(file, file_format, save_all=True, append_images=images, duration=durations, **options)
 
 
-def _opaque_or_not(frame):
-    """GIF knows no half transparency: (H, W, 4) with alpha rounded to 0 or 255."""
-    if frame.shape[2] == 4:
-        frame = frame.copy()
-        frame[..., 3] = np.where(frame[..., 3] < 128, 0, 255)
-    return frame
+def _opaque_or_not(pixels):
+    """GIF knows no half transparency: (H, W, channels) uint8, with alpha, where it is the last, made 0 or 255."""
+    if pixels.shape[2] in (2, 4):
+        pixels = pixels.copy()
+        pixels[..., -1] = np.where(pixels[..., -1] < 128, 0, 255)
+    return pixels
 
 
-def check_result(path, *, width: int, height: int, frames: int = 1, memory: float | None = None) -> None:
-    """Raise UserError for a result that the format of `path` cannot hold, or that takes more memory than that.
+def check_result(path: str | Path, *, width: int, height: int, frames: int = 1, memory: float | None = None) -> None:
+    """Raise UserError for a result that the format of `path` cannot hold, or that takes more than `memory`.
 
-    frames: more than 1 of an animation. memory: in bytes, of what has to be collected before it is encoded; None: any.
+    frames: more than 1 of an animation. memory: most bytes for a result that is held whole until it is encoded; None: any.
     """
     path, file_format = Path(path), WRITABLE[Path(path).suffix.lower()]
     if frames > 1 and file_format not in ANIMATED:
@@ -198,7 +200,9 @@ def check_result(path, *, width: int, height: int, frames: int = 1, memory: floa
 
 
 @contextlib.contextmanager
-def replacing(path, *, overwrite: bool = False, suffixes=None) -> Iterator[BinaryIO]:
+def replacing(
+    path: str | Path, *, overwrite: bool = False, suffixes: Collection[str] | None = None
+) -> Iterator[BinaryIO]:
     """An open binary file that takes the place of `path` when the block ends well, and vanishes when it does not.
 
     Missing folders are made. Raises UserError when the file cannot be written, or the target has come to exist.
@@ -220,9 +224,8 @@ def replacing(path, *, overwrite: bool = False, suffixes=None) -> Iterator[Binar
         finally:
             with contextlib.suppress(OSError):
                 file.close()
-        check_target(
-            path, overwrite=overwrite, suffixes=suffixes
-        )  # again: the work took its time, and another process may have been here
+        # Again: the work took its time, and another process may have been here.
+        check_target(path, overwrite=overwrite, suffixes=suffixes)
         with _named(path):
             os.replace(temporary, path)
     finally:
@@ -230,7 +233,7 @@ def replacing(path, *, overwrite: bool = False, suffixes=None) -> Iterator[Binar
             temporary.unlink()
 
 
-def check_target(path, *, overwrite: bool, suffixes=None) -> None:
+def check_target(path: str | Path, *, overwrite: bool, suffixes: Collection[str] | None = None) -> None:
     """Raise UserError when `path` has none of the suffixes, is a folder, or exists and is not to be overwritten.
 
     suffixes: those of images when None.

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from data import DATASETS
-from export import QUANTIZATIONS
 from losses.adversarial import ADVERSARIAL_LOSSES
 from losses.pixel import PIXEL_LOSSES
 from models import DISCRIMINATORS, GENERATORS
 from models.compact import TAILS
-from settings import files, losses, network, pictures, transfer
+from settings import losses, network, pictures, transfer
 from transfer.methods import METHODS
 
 ROOT = Path(__file__).parent.parent
@@ -194,4 +193,3 @@ def test_choices_of_the_flags_are_what_the_code_holds():
     assert tuple(PIXEL_LOSSES) == losses.PIXEL_LOSSES
     assert tuple(ADVERSARIAL_LOSSES) == losses.ADVERSARIAL_LOSSES
     assert len(losses.VGG19_LAYERS) == 16
-    assert tuple(QUANTIZATIONS) == files.QUANTIZATIONS

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from data import PictureStore
 from errors import UserError
-from export.calibration import calibration_pictures
+from export.calibration import calibration_pictures, spread
 from models.quantized import QuantizedCompact
 from training.loop import Phase
 from transfer.job import Method, TransferJob
@@ -36,5 +36,5 @@ def quantised_student(file: Path, store: PictureStore, seed: int) -> QuantizedCo
     student = load_in_float32(file)
     if not hasattr(student, "fuse"):
         raise UserError(f"--init={file}: holds a {type(student).__name__}; --qat is for the compact students")
-    pictures = [store.lr(i) for i in range(min(64, len(store)))]
+    pictures = [store.lr(i) for i in spread(range(len(store)))]
     return QuantizedCompact.of(student, calibration_pictures(student, pictures, seed=seed))

@@ -52,7 +52,7 @@ def _place(entry):
     return chosen, not str(entry["network"]).endswith("Compact"), -entry["parameters"], entry["name"]
 
 
-def read_student(path):
+def read_student(path: Path) -> dict[str, Any]:
     """One student for the page: (bytes of its file, what students.json says of it).
 
     path: of a .tflite file with its .json beside it, of open height and width. The entry holds

@@ -6,12 +6,18 @@ target.py     the film that is written: H.264 (VP9 in .webm), 8 bits, 4:2:0; all
 copies.py     streams whose packets are copied
 damage.py     what could not be read, counted
 interlacing.py   bwdif
-enlarging.py  the three together; raw frames from a pipe
+enlarging.py  the three together
 
-PyAV is an optional requirement, see requirements-video.txt.
+PyAV is an optional requirement, see requirements-video.txt. Without it an import of this package raises UserError.
 """
 
-from inference.video.enlarging import READABLE_VIDEOS, VideoResult, upscale_raw, upscale_video
-from inference.video.target import CONTAINERS
+from errors import UserError
 
-__all__ = ["CONTAINERS", "READABLE_VIDEOS", "VideoResult", "upscale_raw", "upscale_video"]
+_LEAST_PYAV = (18, 1)  # requirements-video.txt says the same
+
+try:
+    import av
+except ImportError as error:
+    raise UserError("videos need PyAV, and it Python 3.11: pip install -r requirements-video.txt") from error
+if tuple(int(part) for part in av.__version__.split(".")[:2]) < _LEAST_PYAV:
+    raise UserError(f"PyAV {av.__version__} is too old for videos: pip install -r requirements-video.txt")

@@ -4,6 +4,8 @@ import heapq
 from fractions import Fraction
 from math import floor
 
+import av
+
 # How far a packet may lie behind or ahead of the one before it, in seconds, where a container can hold joined files:
 # FFmpeg's own limits (`-dts_delta_threshold`).
 _BACK, _AHEAD = Fraction(1, 10), 10
@@ -20,7 +22,7 @@ class TimeLine:
     def __init__(self, *, joined: bool, start: Fraction = Fraction(0)):
         self._joined, self._offset, self._ends = joined, -start, {}
 
-    def place(self, packet) -> None:
+    def place(self, packet: av.Packet) -> None:
         """Set a packet's pts and dts."""
         base = packet.time_base
         if self._joined and packet.dts is not None:
@@ -48,25 +50,25 @@ class FrameClock:
         self._step, self._by_order = max(Fraction(1), 1 / (rate * time_base)), by_order
         self._stamps, self._last, self._held = [], None, None
 
-    def sent(self, packet) -> None:
+    def sent(self, packet: av.Packet) -> None:
         """A packet went to the decoder."""
         if self._by_order and getattr(packet, self._by_order) is not None:
             heapq.heappush(self._stamps, getattr(packet, self._by_order))
 
-    def failed(self, packet) -> None:
+    def failed(self, packet: av.Packet) -> None:
         """No frame will come of that packet."""
         if self._by_order and getattr(packet, self._by_order) in self._stamps:
             self._stamps.remove(getattr(packet, self._by_order))
             heapq.heapify(self._stamps)
 
-    def push(self, frame) -> list:
+    def push(self, frame: av.VideoFrame) -> list[av.VideoFrame]:
         """Take the next frame in the order of presentation; returns the one before it, with its stamp set."""
         if self._by_order and self._stamps:
             frame.pts = heapq.heappop(self._stamps)
         held, self._held = self._held, frame
         return [] if held is None else [self._stamped(held, frame.pts)]
 
-    def flush(self) -> list:
+    def flush(self) -> list[av.VideoFrame]:
         """The last frame."""
         held, self._held = self._held, None
         return [] if held is None else [self._stamped(held, None)]

@@ -4,10 +4,13 @@ swscale's defaults darken by one to two levels each way. Accurate rounding with 
 (tests/inference/test_video_colours.py), but for the chroma of full range, which it cuts off: there twelve bits lie between.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
+import av
 import numpy as np
 from absl import logging
+from av.video.reformatter import Interpolation, VideoReformatter
 
 # FFmpeg's numbers (AVColorSpace, AVColorRange), those of ITU-T H.273.
 _RGB, BT709, UNSPECIFIED, _FCC, _BT470BG, SMPTE170M, _SMPTE240M, _YCGCO, _BT2020, _BT2020_CL = (
@@ -39,8 +42,7 @@ _SIDE_DATA = dict.fromkeys(_HDR, "HDR metadata") | {
 # From so many rows or columns on, players take a film that does not name its matrix for BT.709.
 _HD_ROWS, _HD_COLUMNS = 720, 1280
 
-_AREA, _FULL_CHROMA_OUT, _FULL_CHROMA_IN, _ACCURATE = 0x20, 0x2000, 0x4000, 0x40000  # swscale's flags
-_FLAGS = _AREA | _FULL_CHROMA_OUT | _FULL_CHROMA_IN | _ACCURATE
+_FLAGS = Interpolation.AREA | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP | Interpolation.ACCURATE_RND
 
 # Full range of twelve bits to that of eight, rounded half up.
 _TWELVE = np.arange(4096)
@@ -60,16 +62,14 @@ class Tags(NamedTuple):
 class Colours:
     """Conversions for one film."""
 
-    def __init__(self, av, first):
+    def __init__(self, first: av.VideoFrame):
         """first: its first frame."""
         self._first, self._rgb = first, _is_rgb(first)
         known = first.colorspace in _MATRICES and not self._rgb
         self._guess = BT709 if _is_hd(first.height, first.width) or self._rgb else SMPTE170M
         self._matrix = _MATRICES[first.colorspace if known else self._guess]
         self._full = (first.color_range == FULL or first.format.name.startswith("yuvj")) and not self._rgb
-        reformatter = av.video.reformatter.VideoReformatter
-        self._to_rgb, self._from_rgb = reformatter(), reformatter()
-        self._av = av
+        self._to_rgb, self._from_rgb = VideoReformatter(), VideoReformatter()
 
     def tags(self, height: int, width: int) -> Tags:
         """Of the result. A matrix that is not named stays so, unless players would then take another for its size."""
@@ -80,7 +80,7 @@ class Colours:
         range_ = LIMITED if self._rgb else FULL if self._full else first.color_range
         return Tags(matrix, range_, first.color_primaries, first.color_trc)
 
-    def name_losses(self, path) -> None:
+    def name_losses(self, path: Path) -> None:
         """One line for each thing that the result's 8 bits of 4:2:0 cannot hold."""
         first, format_ = self._first, self._first.format
         bits = max(component.bits for component in format_.components)
@@ -95,7 +95,7 @@ class Colours:
         if kinds:
             logging.warning("%s: left out: %s", path, ", ".join(sorted(kinds)))
 
-    def to_rgb(self, frame) -> np.ndarray:
+    def to_rgb(self, frame: av.VideoFrame) -> np.ndarray:
         """A decoded frame as (H, W, 3) uint8."""
         source = {}
         if not _is_rgb(frame):
@@ -105,25 +105,25 @@ class Colours:
         rgb = self._to_rgb.reformat(frame, format="rgb24", dst_color_range=FULL, interpolation=_FLAGS, **source)
         return rgb.to_ndarray()
 
-    def from_rgb(self, rgb):
+    def from_rgb(self, rgb: av.VideoFrame) -> av.VideoFrame:
         """A frame of `canvas` to 8 bits of 4:2:0, a new frame."""
         ours = {"dst_colorspace": self._matrix, "dst_color_range": FULL if self._full else LIMITED}
         made = {"interpolation": _FLAGS, "threads": 1}
         if not self._full:
             return self._from_rgb.reformat(rgb, format="yuv420p", **ours, **made)
         deep = self._from_rgb.reformat(rgb, format="yuv420p12le", **ours, **made)
-        frame = self._av.VideoFrame(deep.width, deep.height, "yuv420p")
+        frame = av.VideoFrame(deep.width, deep.height, "yuv420p")
         for plane, from_, table in zip(frame.planes, deep.planes, (_LUMA, _CHROMA, _CHROMA), strict=True):
             _pixels(plane, np.uint8)[:] = table[_pixels(from_, np.uint16)]
         return frame
 
-    def canvas(self, height: int, width: int):
+    def canvas(self, height: int, width: int) -> tuple[av.VideoFrame, np.ndarray]:
         """(frame, its pixels (H, W, 3) uint8 to write into), whose chroma is going to lie where H.264 and VP9 expect it: left."""
-        graph = self._av.filter.Graph()
+        graph = av.filter.Graph()
         source = graph.add("buffer", video_size=f"{width}x{height}", pix_fmt="rgb24", time_base="1/25")
         sited, sink = graph.add("setparams", "chroma_location=left"), graph.add("buffersink")
         graph.link_nodes(source, sited, sink).configure()
-        source.push(self._av.VideoFrame(width, height, "rgb24"))
+        source.push(av.VideoFrame(width, height, "rgb24"))
         frame = sink.pull()
         return frame, _pixels(frame.planes[0], np.uint8, 3).reshape(height, width, 3)
 

@@ -3,6 +3,10 @@
 import io
 import re
 
+import av
+from av.container import OutputContainer
+from av.stream import Stream
+
 # Written by muxers and encoders about the very file they made: no longer true, or made anew.
 _TECHNICAL = re.compile(
     "encoder|major_brand|minor_version|compatible_brands|duration|bps|number_of_|_statistics|vendor_id|creation_tool|handler_name|"
@@ -18,13 +22,13 @@ class Copy:
     wait for those of other streams, would end the film.
     """
 
-    def __init__(self, av, container, other):
+    def __init__(self, container: OutputContainer, other: Stream):
         """Add a stream like `other` to a container. Raises ValueError or FFmpegError where that cannot hold it."""
-        self._av, self._other, self._format, self._end = av, other, container.format.name, None
-        self._trial, self._tried = _open_trial(av, other, self._format)
+        self._other, self._format, self._end = other, container.format.name, None
+        self._trial, self._tried = _open_trial(other, self._format)
         self._stream = _like(container, other)
 
-    def ready(self, packet) -> bool:
+    def ready(self, packet: av.Packet) -> bool:
         """Make a packet one of this stream, its stamps rising, where need be by a tick. False where it cannot be written."""
         end = self._end
         if packet.dts is None:
@@ -36,21 +40,21 @@ class Copy:
         stamp = packet.dts
         try:
             if end is None:  # some damage shows only in the index, which a whole file has at its end
-                first, packet.stream = _open_trial(self._av, self._other, self._format)
+                first, packet.stream = _open_trial(self._other, self._format)
                 first.mux(packet)
                 first.close()
             packet.stream = self._tried
             self._trial.mux(packet)
-        except (self._av.FFmpegError, ValueError):
+        except (av.FFmpegError, ValueError):
             return False
         self._end, packet.stream = stamp, self._stream
         return True
 
 
-def fits(av, stream, name: str) -> bool:
+def fits(stream: Stream, name: str) -> bool:
     """Whether a container of that name holds such a stream."""
     try:
-        _open_trial(av, stream, name)
+        _open_trial(stream, name)
     except (av.FFmpegError, ValueError):
         return False
     return True
@@ -66,7 +70,7 @@ def kept(metadata: dict, *, technical: bool = False) -> dict:
     return found
 
 
-def _open_trial(av, other, name):
+def _open_trial(other, name):
     trial = av.open(_Nowhere(), "w", format=name)
     stream = _like(trial, other)
     trial.start_encoding()

@@ -1,7 +1,9 @@
 """What of a film could not be read, counted, for one line at its end."""
 
 import re
+from fractions import Fraction
 
+import av
 import numpy as np
 
 # Decoders that give one frame for each packet. (VP8 has packets that are never shown; screen recorders leave frames out.)
@@ -28,14 +30,14 @@ class Damage:
         self._awaited, self._begin, self._fields = {}, None, False
         self._stamps, self._time_base = [], None
 
-    def packet(self, packet, video) -> None:
+    def packet(self, packet: av.Packet, video: av.VideoStream) -> None:
         """A packet was read. video: the film's main stream."""
         self._seen += packet.stream.index == video.index
         stamp = packet.dts if packet.pts is None else packet.pts
         if stamp is not None:
             self._end = max(self._end, float((stamp + (packet.duration or 0)) * packet.time_base))
 
-    def sent(self, packet, codec: str) -> None:
+    def sent(self, packet: av.Packet, codec: str) -> None:
         """A packet of video went to the decoder."""
         if (
             _ONE_TO_ONE.fullmatch(codec)
@@ -45,24 +47,24 @@ class Damage:
         ):
             self._awaited[packet.pts] = packet.time_base
 
-    def came(self, frame) -> None:
+    def came(self, frame: av.VideoFrame) -> None:
         """The decoder gave a frame, with the stamp of its packet."""
         self._awaited.pop(frame.pts, None)
         self._begin = frame.pts if self._begin is None else self._begin
         self._fields |= bool(frame.interlaced_frame)  # two packets may be one frame
 
-    def shown(self, stamp: int, time_base) -> None:
+    def shown(self, stamp: int, time_base: Fraction) -> None:
         """A frame goes on, with its last stamp."""
         self._stamps.append(stamp)
         self._time_base = time_base
 
-    def undecodable(self, packet) -> None:
+    def undecodable(self, packet: av.Packet) -> None:
         """A packet of video gave an error instead of a frame."""
         self._awaited.pop(packet.pts, None)
         self._packets += 1
         self._mark(packet.dts if packet.pts is None else packet.pts, packet.time_base)
 
-    def faulty(self, frame) -> None:
+    def faulty(self, frame: av.VideoFrame) -> None:
         """The decoder gave a frame that it had to guess parts of."""
         self._faulty += 1
         self._mark(frame.pts, frame.time_base)

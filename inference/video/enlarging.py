@@ -7,40 +7,24 @@ import signal
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+import av
 import numpy as np
 
 from data.bicubic import bicubic_resize
 from data.image_reader import Still
 from errors import UserError, reason
+from inference.output_plan import CONTAINERS
 from inference.sizes import Size, iter_sized_strips, result_size
+from inference.upscaler import Upscaler
 from inference.video.source import Frame, Source
-from inference.video.target import CONTAINERS, Target, frames_in, holds_aspect
+from inference.video.target import Target, frames_in, holds_aspect
 from inference.writing import check_target, replacing
 
-READABLE_VIDEOS = frozenset(
-    [
-        *CONTAINERS,
-        ".avi",
-        ".divx",
-        ".dv",
-        ".f4v",
-        ".flv",
-        ".m2t",
-        ".m2ts",
-        ".m2v",
-        ".mpe",
-        ".mpeg",
-        ".mpg",
-        ".mts",
-        ".mxf",
-    ]
-    + [".3g2", ".3gp", ".asf", ".mod", ".ogm", ".ogv", ".qt", ".rm", ".tod", ".ts", ".vob", ".wmv"]
-)
-_LEAST_PYAV = (18, 1)  # requirements-video.txt says the same
 _BEHIND = 4  # frames to encode that may wait
 
 
@@ -57,63 +41,44 @@ class VideoResult(NamedTuple):
 
 
 def upscale_video(
-    upscaler, source, target, *, size=None, preview=False, deinterlace=True, overwrite=False, advance=lambda share: None
+    upscaler: Upscaler,
+    source: str | Path,
+    target: str | Path,
+    *,
+    size: Size | None = None,
+    preview: bool = False,
+    deinterlace: bool = True,
+    overwrite: bool = False,
+    advance: Callable[[float], None] = lambda share: None,
 ) -> VideoResult:
     """Upscale one film into another; the target's suffix says its container.
 
-    size: a `Size`; the network's own factor when None. preview: the first two seconds only. deinterlace: interlaced frames
+    size: the network's own factor when None. preview: the first two seconds only. deinterlace: interlaced frames
     become whole ones first. advance: called with the share of the work as it gets done.
     A source that is damaged is read as far as it can be, and `problems` says what was lost. Once a frame is written nothing loses
     it: on KeyboardInterrupt, on a full disc, on any error the file is finished, so that it plays, and `problems` says why.
 
-    Raises UserError ("PATH: reason") for what cannot be read or written at all, and where PyAV is not installed.
+    Raises UserError ("PATH: reason") for what cannot be read or written at all.
     """
-    av, source, target = _pyav(), Path(source), Path(target)
+    source, target = Path(source), Path(target)
     check_target(target, overwrite=overwrite, suffixes=CONTAINERS)
     with contextlib.ExitStack() as stack:
-        film = Source(av, source, preview=preview, deinterlace=deinterlace)
+        film = Source(source, preview=preview, deinterlace=deinterlace)
         stack.callback(film.close)
         film.name_losses()
         height, width = _even_size(upscaler, film, size, squared=not holds_aspect(target))
         file = stack.enter_context(replacing(target, overwrite=overwrite, suffixes=CONTAINERS))
         try:
-            written = Target(av, file, target, film, height=height, width=width)
+            written = Target(file, target, film, height=height, width=width)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise UserError(f"{target}: cannot be written: {_why(error)}") from error
-        result = _Run(av, upscaler, film, written, target).all(advance)
+        result = _Run(upscaler, film, written, target).all(advance)
         if target.exists() and not overwrite:  # another process was faster; hours of work are not thrown away for it
             names = (target.with_stem(f"{target.stem}_{number}") for number in itertools.count(2))
             other = next(name for name in names if not name.exists())
             os.replace(file.name, other)
             raise UserError(f"{target}: was made by something else meanwhile; this result is {other}")
         return result
-
-
-def upscale_raw(upscaler, stdin, stdout, *, width, height, size=None) -> int:
-    """Raw RGB frames of 8 bits (FFmpeg's `-f rawvideo -pix_fmt rgb24`) from one binary stream to another.
-
-    Returns the number of frames. Raises UserError when the stream ends amid a frame.
-    """
-    count, length = 0, width * height * 3
-    while chunk := stdin.read(length):
-        if len(chunk) < length:
-            raise UserError(f"-: ends amid frame {count + 1}: {len(chunk)} of {length} bytes; is --video_size right?")
-        picture = Still(np.frombuffer(chunk, np.uint8).reshape(height, width, 3))
-        for strip in iter_sized_strips(upscaler, picture, size):
-            stdout.write(np.ascontiguousarray(strip))
-        stdout.flush()
-        count += 1
-    return count
-
-
-def _pyav():
-    try:
-        import av
-    except ImportError as error:
-        raise UserError("videos need PyAV, and it Python 3.11: pip install -r requirements-video.txt") from error
-    if tuple(int(part) for part in av.__version__.split(".")[:2]) < _LEAST_PYAV:
-        raise UserError(f"PyAV {av.__version__} is too old for videos: pip install -r requirements-video.txt")
-    return av
 
 
 def _why(error):
@@ -124,8 +89,8 @@ def _why(error):
 class _Run:
     """One film's way through the network, and its end."""
 
-    def __init__(self, av, upscaler, film, written, path):
-        self._av, self._upscaler, self._film, self._target, self._path = av, upscaler, film, written, path
+    def __init__(self, upscaler, film, written, path):
+        self._upscaler, self._film, self._target, self._path = upscaler, film, written, path
         self._pending, self._frames, self._done = deque(), 0, 0
 
     def all(self, advance):
@@ -146,7 +111,7 @@ class _Run:
                 failure = self._encoder.submit(self._target.close).exception() or failure
         interrupted = failure if isinstance(failure, KeyboardInterrupt) else None
         if failure is not None and not interrupted:
-            self._done = frames_in(self._av, self._target.file)
+            self._done = frames_in(self._target.file)
             if not self._done:
                 raise self._named(failure) from failure
         problems = []

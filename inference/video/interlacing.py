@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from fractions import Fraction
 
+import av
+
 # FFmpeg's AVFieldOrder: which lines come first. Unknown and progressive are left out.
 _FIELD_ORDERS = {2: "tff", 3: "bff", 4: "tff", 5: "bff"}
 # Decoders that leave it to the container to say so.
@@ -10,7 +12,7 @@ _SILENT = ("ffv1", "ffvhuff", "huffyuv", "magicyuv", "rawvideo", "utvideo", "v21
 _LEAST_SIDE = 3  # of bwdif
 
 
-def field_order(video) -> str | None:
+def field_order(video: av.VideoStream) -> str | None:
     """What the container says of a stream whose decoder says nothing: "tff", "bff" or None."""
     return _FIELD_ORDERS.get(video.codec_context.field_order) if video.codec_context.name in _SILENT else None
 
@@ -18,13 +20,13 @@ def field_order(video) -> str | None:
 class Deinterlacer:
     """Frames in, as many frames out, one late: those that are interlaced become whole frames of their first moment."""
 
-    def __init__(self, av, time_base: Fraction, order: str | None):
+    def __init__(self, time_base: Fraction, order: str | None):
         """order: as of `field_order`; where None, each frame says itself whether it is interlaced, and how."""
-        self._av, self._time_base = av, time_base
+        self._time_base = time_base
         self._args = f"mode=send_frame:parity={order or 'auto'}:deint={'all' if order else 'interlaced'}"
         self._order, self._graph, self._shape = order, None, None
 
-    def push(self, frame) -> Iterator:
+    def push(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
         """Yields frames that are done. Nothing is held back as long as no frame was interlaced."""
         if self._graph is None and not (self._order or frame.interlaced_frame):
             yield frame
@@ -39,7 +41,7 @@ class Deinterlacer:
         self._source.push(frame)
         yield from self._pull()
 
-    def flush(self) -> Iterator:
+    def flush(self) -> Iterator[av.VideoFrame]:
         """The frame that was held back."""
         if self._graph is not None:
             self._source.push(None)
@@ -47,7 +49,7 @@ class Deinterlacer:
         self._graph = self._shape = None
 
     def _open(self, width, height, pixel_format):
-        self._graph, self._shape = self._av.filter.Graph(), (width, height, pixel_format)
+        self._graph, self._shape = av.filter.Graph(), (width, height, pixel_format)
         base = self._time_base
         buffer = f"video_size={width}x{height}:pix_fmt={pixel_format}:time_base={base.numerator}/{base.denominator}"
         self._source, self._sink = self._graph.add("buffer", buffer), self._graph.add("buffersink")

@@ -14,8 +14,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
+import av
 import numpy as np
 from absl import logging
+from av.format import Flags
+from av.stream import Disposition
 
 from data.image_reader import MAX_PIXELS
 from errors import UserError
@@ -28,8 +31,6 @@ _AHEAD = 4  # decoded frames that may wait
 _PREVIEW_SECONDS = 2
 _PATIENCE = 10  # seconds for the decoder to end
 _MOST_FAILURES = 100  # readings in a row that fail before the rest of a file counts as lost
-_TS_DISCONT = 0x0200  # FFmpeg's AVFMT_TS_DISCONT: files of this kind can be joined end to end
-_DEFAULT, _ATTACHED_PIC = 1, 1 << 10  # dispositions
 _SENSIBLE_RATES = (Fraction(1, 100), 1000)
 # Demuxers that may read a file, whatever its name says. Left out are playlists, which open other files, and devices.
 _DEMUXERS = (
@@ -59,10 +60,10 @@ class Frame(NamedTuple):
 class Source:
     """A film that is open. Iterating yields `Frame`s and the packets of all other streams, once."""
 
-    def __init__(self, av, path: Path, *, preview: bool = False, deinterlace: bool = True):
+    def __init__(self, path: Path, *, preview: bool = False, deinterlace: bool = True):
         """Open it and decode the first frame. preview: the first two seconds only. Raises UserError for what holds no frame."""
-        self._av, self.path, self._preview = av, path, preview
-        self.container = _open(av, path)
+        self.path, self._preview = path, preview
+        self.container = _open(path)
         try:
             self.video = _main_video(self.container, path)
             self._set_up(deinterlace)
@@ -87,13 +88,14 @@ class Source:
         low, high = _SENSIBLE_RATES
         self.rate = next((rate for rate in rates if rate and low <= rate <= high), Fraction(25))
         self.time_base = video.time_base or 1 / self.rate
-        names, joined = set(container.format.name.split(",")), bool(container.format.flags & _TS_DISCONT)
+        names = set(container.format.name.split(","))
+        joined = bool(container.format.flags & Flags.ts_discont.value)  # files of this kind can be joined end to end
         start = Fraction(container.start_time or 0, 1_000_000) if joined else Fraction(0)
         self._line = TimeLine(joined=joined, start=start)
         by_order = "dts" if "avi" in names else "pts" if "mxf" in names else None
         self._clock = FrameClock(time_base=self.time_base, rate=self.rate, by_order=by_order)
         self.order = field_order(video)
-        self._deinterlacer = Deinterlacer(self._av, self.time_base, self.order) if deinterlace else None
+        self._deinterlacer = Deinterlacer(self.time_base, self.order) if deinterlace else None
         self.combs, self._stuck = False, False  # whether an interlaced frame was left as it is; the thread did not end
         self.first = self.colours = None
         stated = not self._preview and names & _STATE_LENGTH
@@ -185,10 +187,10 @@ class Source:
                         self.damage.packet(packet, self.video)
                         yield packet
                 break
-            except (self._av.FFmpegError, ValueError, OSError):
+            except (av.FFmpegError, ValueError, OSError):
                 failures += 1
                 self.damage.unreadable()
-        last = self._av.Packet()
+        last = av.Packet()
         last.stream, last.time_base = self.video, self.time_base
         yield last
 
@@ -209,7 +211,7 @@ class Source:
             self.damage.sent(packet, self.video.codec_context.name)
         try:
             frames = packet.decode()
-        except (self._av.FFmpegError, ValueError, OSError):
+        except (av.FFmpegError, ValueError, OSError):
             self._clock.failed(packet)
             self.damage.undecodable(packet)
             return
@@ -221,7 +223,7 @@ class Source:
             if frame.is_corrupt:
                 self.damage.faulty(frame)
             if self.first is None:
-                colours = Colours(self._av, frame)
+                colours = Colours(frame)
                 if self._pixels(colours, frame) is None:
                     continue
                 self.first, self.colours = frame, colours
@@ -231,7 +233,7 @@ class Source:
         """(H, W, 3) uint8, or None, which counts as damage: a stream can change to a format that has no way to RGB."""
         try:
             return colours.to_rgb(frame)
-        except (self._av.FFmpegError, ValueError, OSError):
+        except (av.FFmpegError, ValueError, OSError):
             self.damage.faulty(frame)
             return None
 
@@ -243,7 +245,7 @@ class Source:
             yield frame
 
 
-def _open(av, path):
+def _open(path):
     """The container, by itself: no other file, no network. Raises UserError."""
     if not path.is_file():
         raise UserError(f"{path}: {'a folder, not a film' if path.is_dir() else 'no such file'}")
@@ -266,11 +268,11 @@ def _main_video(container, path):
     streams = [stream for stream in container.streams.video if not _is_cover(stream)]
     if not streams:
         raise UserError(f"{path}: holds no video")
-    main = next((stream for stream in streams if stream.disposition & _DEFAULT), streams[0])
+    main = next((stream for stream in streams if stream.disposition & Disposition.default), streams[0])
     if main.codec_context is None:
         raise UserError(f"{path}: its video is of a kind that FFmpeg has no decoder for")
     return main
 
 
 def _is_cover(stream):
-    return stream is not None and stream.type == "video" and bool(stream.disposition & _ATTACHED_PIC)
+    return stream is not None and stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)

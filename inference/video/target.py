@@ -4,25 +4,22 @@ What the container cannot hold is named, once it is written: the result is opene
 """
 
 from pathlib import Path
+from typing import BinaryIO
 
+import av
 import numpy as np
 from absl import logging
+from av.stream import Disposition
 
+from inference.output_plan import CONTAINERS
 from inference.video.copies import Copy, fits, kept
+from inference.video.source import Source
 
-# Suffix -> FFmpeg's name of the container, encoder, and its options.
+# An encoder and its options.
 # superfast with macroblock trees from a short look-ahead: within an eighth of veryfast's file size at its PSNR, in 0.55 of its time.
 _X264 = ("libx264", {"crf": "18", "preset": "superfast", "x264-params": "mbtree=1:rc-lookahead=10"})
 _VP9 = ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"})
-CONTAINERS = {
-    ".mp4": ("mp4", *_X264),
-    ".m4v": ("mp4", *_X264),
-    ".mov": ("mov", *_X264),
-    ".mkv": ("matroska", *_X264),
-    ".webm": ("webm", *_VP9),
-}
 _DISPLAY_MATRIX = "DISPLAYMATRIX"
-_ATTACHED_PIC = 1 << 10
 _COVERS = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 
 
@@ -34,11 +31,12 @@ def holds_aspect(path: Path) -> bool:
 class Target:
     """The film that is written."""
 
-    def __init__(self, av, file, path: Path, source, *, height: int, width: int):
-        """file: open for writing, path: what it is called in messages, source: a `Source`. height, width: even."""
-        self._av, self.file, self._path, self._source = av, file, path, source
+    def __init__(self, file: BinaryIO, path: Path, source: Source, *, height: int, width: int):
+        """file: open for writing, path: what it is called in messages. height, width: even."""
+        self.file, self._path, self._source = file, path, source
         self.height, self.width = height, width
-        name, codec, options = CONTAINERS[path.suffix.lower()]
+        name = CONTAINERS[path.suffix.lower()]
+        codec, options = _VP9 if name == "webm" else _X264
         settings = {"default_mode": "passthrough"}
         if name in ("mp4", "mov"):
             # In fragments until the index is written at the end: it plays up to there, whatever ends it. Not with a cover, of which
@@ -80,7 +78,7 @@ class Target:
 
     def _copy_stream(self, other):
         name = self._container.format.name
-        if other.type == "video" and other.disposition & _ATTACHED_PIC:
+        if other.type == "video" and other.disposition & Disposition.attached_pic:
             self._copy_cover(other)
         elif other.type == "video":
             self._name(f"video left out: only one is enlarged (stream {other.index}, {_codec(other)})")
@@ -90,9 +88,9 @@ class Target:
             self._name(f"data left out (stream {other.index}, {_codec(other)})")
         else:
             try:
-                self._copies[other.index] = Copy(self._av, self._container, other)
-            except (self._av.FFmpegError, ValueError):
-                remedy = "; a target NAME.mkv can" if fits(self._av, other, "matroska") else ""
+                self._copies[other.index] = Copy(self._container, other)
+            except (av.FFmpegError, ValueError):
+                remedy = "; a target NAME.mkv can" if fits(other, "matroska") else ""
                 line = f"{other.type} left out: {name} cannot hold {_codec(other)} (stream {other.index}{remedy})"
                 self._name(line)
 
@@ -104,22 +102,22 @@ class Target:
         elif name == "matroska":
             self._container.add_attachment(*_COVERS[codec], bytes(packet))
         else:
-            self._copies[other.index] = Copy(self._av, self._container, other)
+            self._copies[other.index] = Copy(self._container, other)
 
     def _name(self, line):
         logging.warning("%s: %s", self._path, line)
 
-    def canvases(self, number: int) -> list:
+    def canvases(self, number: int) -> list[tuple[av.VideoFrame, np.ndarray]]:
         """Frames to write pixels into: (frame, (height, width, 3) uint8)."""
         return [self._source.colours.canvas(self.height, self.width) for _ in range(number)]
 
-    def encode(self, canvas, pts: int) -> None:
+    def encode(self, canvas: av.VideoFrame, pts: int) -> None:
         """Write one frame of `canvases`."""
         frame = self._source.colours.from_rgb(canvas)
         frame.pts, frame.time_base = pts, self._source.time_base
         self._container.mux(self._stream.encode(frame))
 
-    def copy(self, packet) -> None:
+    def copy(self, packet: av.Packet) -> None:
         """Write a packet of another stream as it is; its stamps rise, where need be, by a tick each."""
         copy = self._copies.get(packet.stream.index)
         if copy is None:
@@ -143,7 +141,7 @@ class Target:
         self._compare()
 
     def _compare(self):
-        with self._av.open(self.file.name, metadata_errors="or_latin1") as result:
+        with av.open(self.file.name, metadata_errors="or_latin1") as result:
             held = {key.lower() for key in result.metadata}
             lost = [key for key in kept(self._source.container.metadata) if key.lower() not in held]
             if lost:
@@ -153,7 +151,7 @@ class Target:
                 self._name(f"{len(chapters) - len(result.chapters())} chapters left out")
 
 
-def frames_in(av, file) -> int:
+def frames_in(file: BinaryIO) -> int:
     """How many frames a file holds that was perhaps not finished; 0 where it cannot be read."""
     try:
         with av.open(file.name) as container:

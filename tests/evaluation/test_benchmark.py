@@ -8,6 +8,7 @@ from evaluation.benchmark import evaluate_models, flat_errors
 from evaluation.candidates import BicubicEngine, Candidate, ReadyPictures
 from evaluation.metrics import color_shift, lr_psnr, psnr, ssim
 from evaluation.pairs import FolderPairs
+from inference.engines import Engine
 from inference.upscaler import Upscaler
 
 
@@ -16,10 +17,10 @@ def smooth_picture(height, width, seed=0):
     return np.asarray(Image.fromarray(corners).resize((width, height), Image.Resampling.BICUBIC))
 
 
-class Engine:
+class Faulty(Engine):
     """Bicubic with a fault: an offset, or an error at the pictures of one width."""
 
-    fixed_size, receptive_field = None, 3
+    receptive_field = 3
 
     def __init__(self, scale=4, *, offset=0.0, fails_at=None):
         self.scale, self.offset, self.fails_at = scale, offset, fails_at
@@ -62,7 +63,7 @@ def test_figures_are_those_of_the_metrics(folder):
 
 def test_output_is_rounded_to_8_bits(folder):
     """An offset below half a step changes nothing; one above it shifts every pixel by one."""
-    models = candidates(exact=Engine(), little=Engine(offset=0.4 / 255), more=Engine(offset=0.6 / 255))
+    models = candidates(exact=Faulty(), little=Faulty(offset=0.4 / 255), more=Faulty(offset=0.6 / 255))
     evaluation = evaluate_models(models, {"Two": FolderPairs(folder, scale=4)})
     exact, little, more = (result.benchmarks["Two"] for result in evaluation.models.values())
     assert little.pictures == exact.pictures
@@ -71,7 +72,7 @@ def test_output_is_rounded_to_8_bits(folder):
 
 
 def test_a_broken_model_does_not_stop_the_others(folder):
-    models = candidates(bicubic=BicubicEngine(4), broken=Engine(fails_at=20), twice=Engine(2))
+    models = candidates(bicubic=BicubicEngine(4), broken=Faulty(fails_at=20), twice=Faulty(2))
     evaluation = evaluate_models(models, {"Two": FolderPairs(folder, scale=4), "Again": FolderPairs(folder, scale=4)})
     assert evaluation.failures == [
         "twice: upscales by 2, and is compared at 4",
@@ -121,8 +122,8 @@ def test_lpips_is_asked_and_results_are_shown(folder):
 
 def test_flat_errors():
     """An engine that is 3/255 too bright errs by 3 on grey and black, and cannot on white."""
-    assert flat_errors(Upscaler(Engine())) == {"white": 0, "grey": 0, "black": 0}
-    assert flat_errors(Upscaler(Engine(offset=3 / 255))) == {"white": 0, "grey": 3, "black": 3}
+    assert flat_errors(Upscaler(Faulty())) == {"white": 0, "grey": 0, "black": 0}
+    assert flat_errors(Upscaler(Faulty(offset=3 / 255))) == {"white": 0, "grey": 3, "black": 3}
 
 
 def test_ready_made_pictures(folder, tmp_path_factory):

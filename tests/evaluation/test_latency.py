@@ -5,12 +5,13 @@ import pytest
 
 from errors import UserError
 from evaluation.latency import measure
+from inference.engines import Engine
 
 
-class Sleeping:
+class Sleeping(Engine):
     """Takes a known time. The first call is slow, as where a graph is traced."""
 
-    scale, receptive_field, fixed_size = 2, 1, None
+    scale, receptive_field = 2, 1
 
     def __init__(self, seconds, log=None, name=None, fixed_size=None):
         self.seconds, self.log, self.name, self.fixed_size = seconds, log, name, fixed_size

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from export import QUANTIZATIONS, convert
+from export import convert
 from export.graph import float_operations
 from models import GENERATORS, build_generator
+from settings.files import QUANTIZATIONS
 
 SIZE = 24
 # Rounding of floats; of half floats; of weights, and of everything, to 8 bits, by untrained networks whose values reach 19 before the clip.

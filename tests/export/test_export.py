@@ -17,7 +17,7 @@ import models
 from data.sample import sample
 from errors import UserError
 from export import Limits, convert, write_checked, write_saved_model
-from export.calibration import calibration_pictures
+from export.calibration import calibration_pictures, spread
 from export.graph import GPU_OPERATIONS, float_operations, gpu_refusals, operations, outside_xnnpack, read_metadata
 from export.lint import check, report
 from models.quantized import QuantizedCompact
@@ -112,6 +112,14 @@ def test_what_is_kept_describes_itself(student, pairs, tmp_path):
     assert inside["input"] == {"shape": [1, None, None, 3], "dtype": "float32", "values": "RGB in [0, 1]"}
     assert description["proof"]["max_difference"] < 1e-5 and description["proof"]["share_in_xnnpack"] == 1
     assert sorted(file.name for file in path.parent.iterdir()) == ["a.json", "a.tflite"]
+
+
+def test_calibration_looks_at_the_whole_store():
+    """Indices by hand: 4 of 11 are 0, 10/3, 20/3, 10, rounded; 64 of 6400 are multiples of 6399/63, rounded."""
+    assert spread("abcdefghijk", 4) == ["a", "d", "h", "k"]
+    assert spread("abc", 4) == ["a", "b", "c"] and spread(["a"]) == ["a"]
+    assert spread(range(100))[:6] == [0, 2, 3, 5, 6, 8] and len(spread(range(65))) == 64 == len(spread(range(6400)))
+    assert [spread(range(6400))[i] for i in (1, 2, 62, 63)] == [102, 203, 6297, 6399]
 
 
 def test_fixed_size_and_float16(student, pairs, tmp_path):

@@ -3,10 +3,8 @@
 from fractions import Fraction
 from typing import NamedTuple
 
+import av
 import numpy as np
-import pytest
-
-av = pytest.importorskip("av", reason="PyAV is not installed (requirements-video.txt)")
 
 ACCURATE = 0x2000 | 0x4000 | 0x40000 | 0x20  # swscale: chroma at full resolution, exact rounding
 SIDES = {

@@ -128,3 +128,16 @@ def test_signals_leave_no_half_file(exported, folder, number, status, said):
     assert process.wait(60) == status
     assert said in process.stderr.read()
     assert list((folder / "out").iterdir()) == []
+
+
+def test_without_pyav_a_video_is_one_line_and_images_go_on(exported, folder):
+    """PyAV is optional: an interpreter that finds none, which None in sys.modules makes of any."""
+    (folder / "clip.mp4").touch()
+    start = f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); sys.modules['av'] = None; sys.argv.pop(0)"
+    start += "; runpy.run_path(sys.argv[0], run_name='__main__')"
+    words = command(exported, "clip.mp4", "in/a b.png", "-o", "out/")[1:]
+    done = subprocess.run([sys.executable, "-c", start, *words], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 1 and (folder / "out/a b_x2.png").is_file(), done.stderr
+    assert [line for line in done.stderr.splitlines() if "PyAV" in line] == [
+        "error: videos need PyAV, and it Python 3.11: pip install -r requirements-video.txt"
+    ]

@@ -3,11 +3,13 @@ import pytest
 from scipy import ndimage
 
 from errors import UserError
+from inference.choice import open_upscaler
 from inference.composition import PreservedColour, SelfEnsemble
 from inference.engines import KerasEngine, TFLiteEngine
-from inference.strength import interpolated, phase_files
 from inference.tiling import upscale_tiled
 from models import build_generator, save_weights
+from runs import phase_files
+from settings.files import Upscaling
 
 
 def noise(height, width):
@@ -61,9 +63,8 @@ def run(tmp_path):
 
 def test_strength_mixes_the_weights_of_two_phases(run):
     folder, fidelity, perceptual = run
-    files = phase_files(folder)
     for strength in (0, 0.25, 1):
-        mixed = interpolated(*files, strength)
+        mixed = open_upscaler(Upscaling(strength=strength), folder).engine.model
         for got, first, second in zip(
             mixed.get_weights(), fidelity.get_weights(), perceptual.get_weights(), strict=True
         ):
@@ -74,7 +75,7 @@ def test_strength_without_two_phases_or_with_other_networks_is_refused(run, tmp_
     folder, _, perceptual = run
     save_weights(build_generator("compact_xs", width=8), folder / "student.transfer.weights.h5")
     with pytest.raises(UserError, match="hold different networks"):
-        interpolated(*phase_files(folder), 0.5)
+        open_upscaler(Upscaling(strength=0.5), folder)
     (folder / "student.transfer.weights.h5").unlink()
     with pytest.raises(UserError, match="--strength: .* does not hold the weights of two phases"):
         phase_files(folder)

@@ -13,11 +13,12 @@ from PIL import Image
 
 from errors import UserError
 from inference import Upscaler
+from inference.engines import Engine
 from inference.image_files import upscale_file
 
 
-class Nearest:
-    scale, receptive_field, fixed_size = 4, 0, None
+class Nearest(Engine):
+    scale, receptive_field = 4, 0
 
     def __call__(self, lr):
         return lr.repeat(4, axis=1).repeat(4, axis=2)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from errors import UserError
-from inference.engines import KerasEngine, TFLiteEngine
+from inference.engines import Engine, KerasEngine, TFLiteEngine
 from inference.tiling import iter_strips, plan_axis, plan_fixed_axis, upscale_tiled
 from models import GENERATORS, build_generator
 
@@ -23,7 +23,7 @@ def engine(request, network, exported):
     return KerasEngine(network) if request.param == "keras" else TFLiteEngine(exported["dynamic"], threads=1)
 
 
-class Halo:
+class Halo(Engine):
     """An engine that claims another receptive field, and notes the sizes it is called with."""
 
     def __init__(self, engine, receptive_field=None):

@@ -7,15 +7,16 @@ import sys
 import time
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from errors import UserError
 from inference import Upscaler
+from inference.session import upscale_raw
 from inference.sizes import Size
-from inference.video import upscale_raw, upscale_video
+from inference.video.enlarging import upscale_video
 
-av = pytest.importorskip("av", reason="PyAV is not installed (requirements-video.txt)")
 ROOT = Path(__file__).parent.parent.parent
 STAMPS = [0, 1, 2, 5, 6, 9, 10, 11, 20, 21, 22, 23]  # a variable frame rate, in 25ths of a second
 

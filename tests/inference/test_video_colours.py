@@ -57,7 +57,7 @@ def ramps():
 @pytest.mark.parametrize(("matrix", "spread"), CASES)
 def test_no_bias_to_rgb(matrix, spread):
     frame, planes = film_frame(ramps(), matrix, spread)
-    pixels = Colours(av, frame).to_rgb(frame)[4::8, 4::8].astype(float)
+    pixels = Colours(frame).to_rgb(frame)[4::8, 4::8].astype(float)
     error = pixels - np.clip(to_rgb(*planes, matrix, spread), 0, 255)
     assert np.abs(error.mean((0, 1))).max() < 0.1 and np.abs(error).max() < 0.6
     assert np.abs(error[0].mean(0)).max() < 0.1  # grey alone
@@ -66,7 +66,7 @@ def test_no_bias_to_rgb(matrix, spread):
 @pytest.mark.parametrize(("matrix", "spread"), CASES)
 def test_no_bias_from_rgb(matrix, spread):
     frame, _ = film_frame(ramps(), matrix, spread)
-    colours, pixels = Colours(av, frame), blocks(ramps())
+    colours, pixels = Colours(frame), blocks(ramps())
     canvas, place = colours.canvas(*pixels.shape[:2])
     place[:] = pixels
     made = colours.from_rgb(canvas)
@@ -84,7 +84,7 @@ def test_no_bias_from_rgb(matrix, spread):
 def test_there_and_back_keeps_every_level_of_grey(matrix, spread):
     grey = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 256, 3).repeat(4, 0)
     frame, _ = film_frame(grey, matrix, spread)
-    colours = Colours(av, frame)
+    colours = Colours(frame)
     canvas, place = colours.canvas(*blocks(grey).shape[:2])
     place[:] = blocks(grey)
     made = colours.from_rgb(canvas)
@@ -97,7 +97,7 @@ def test_chroma_lies_left_as_decoders_take_it():
     """A slope from black to red: chroma sample n stands for the pixel 2n, not for 2n + 1/2."""
     slope = np.zeros((16, 200, 3), np.uint8)
     slope[..., 0] = np.arange(200)
-    colours = Colours(av, film_frame(ramps(), 1, 1)[0])
+    colours = Colours(film_frame(ramps(), 1, 1)[0])
     canvas, place = colours.canvas(16, 200)
     place[:] = slope
     plane = colours.from_rgb(canvas).planes[2]
@@ -118,4 +118,4 @@ def test_a_matrix_that_is_not_named_stays_the_one_that_players_took(matrix, heig
     """Below 720 lines players take BT.601, from there on BT.709: a result that crosses the line has to say which."""
     frame = av.VideoFrame(height * 4 // 3, height, "yuv420p")
     frame.colorspace = matrix
-    assert Colours(av, frame).tags(larger, larger * 4 // 3).matrix == said
+    assert Colours(frame).tags(larger, larger * 4 // 3).matrix == said

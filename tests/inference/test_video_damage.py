@@ -11,7 +11,7 @@ import pytest
 
 from errors import UserError
 from inference import Upscaler
-from inference.video import upscale_video
+from inference.video.enlarging import upscale_video
 from tests.inference.films import FILMS, Film, av, decode, make
 
 ROOT = Path(__file__).parent.parent.parent

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from inference import Upscaler
-from inference.video import CONTAINERS, upscale_video
+from inference.output_plan import CONTAINERS
+from inference.video.enlarging import upscale_video
 from tests.inference.films import FILMS, decode, make
 
 FAST = ("h264_b.mp4", "h264_b.avi", "h264_b_joined.ts", "h264_16_11.mkv", "h264_full.mp4", "h264_rgb.mkv", "mpeg2_tff.mpg",

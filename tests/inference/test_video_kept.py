@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from inference import Upscaler
-from inference.video import upscale_video
+from inference.video.enlarging import upscale_video
 from tests.inference.films import Film, av, decode, make
 
 DEFAULT, FORCED, ATTACHED_PIC = 1, 64, 1024
