@@ -6,9 +6,10 @@
     python evaluate.py --ledger runs/alone runs/g2g                 what knowledge transfer gained, with confidence intervals
     python evaluate.py --interpolate=A.weights.h5,B.weights.h5      a sweep between two weight files
 
-Without --benchmarks it measures on the validation images of the student's run. It writes tables (report.json, .md, .csv, pictures.csv), a
-chart of quality against latency and comparison.png, a labelled sheet of crops, into --output. docs/evaluation.md explains every figure. The
-exit status is 1 where something could not be measured.
+Without --benchmarks it measures on the validation images of the student's run. It writes tables
+(report.json, .md, .csv, pictures.csv), a chart of quality against latency and comparison.png, a
+labelled sheet of crops, into --output. docs/evaluation.md explains every figure. The exit status is
+1 where something could not be measured.
 """
 
 from cli import app
@@ -17,7 +18,10 @@ from settings.evaluation import Evaluate
 
 
 def main(settings: Evaluate, words: list[str]) -> int:
-    """Make the table that the settings ask for. words: more runs for --ledger. Returns the exit status."""
+    """Make the table that the settings ask for. words: more runs for --ledger.
+
+    Returns the exit status.
+    """
     if settings.tables.ledger:
         from evaluation.ledger import write_ledger  # TensorFlow takes seconds to import: a typo need not wait for it
 

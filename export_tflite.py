@@ -5,7 +5,8 @@
     python export_tflite.py --student=runs/g2g_al --quantize=int8             integers: student.int8.tflite
     python export_tflite.py --check --student=srresnet                        does this network convert, and what would a phone run?
 
-Beside the file stands a .json, which describes it and holds the proof. docs/export.md explains the forms, docs/mobile.md what an app does with them.
+Beside the file stands a .json, which describes it and holds the proof. docs/export.md explains the
+forms, docs/mobile.md what an app does with them.
 """
 
 from cli import app
@@ -15,7 +16,10 @@ from settings.files import ExportTflite
 
 
 def main(settings: ExportTflite) -> int:
-    """Write the file that the settings ask for, or with --check only look at the network. Returns the exit status."""
+    """Write the file that the settings ask for, or with --check only look at the network.
+
+    Returns the exit status.
+    """
     export = settings.export
     if (export.height is None) != (export.width is None):
         raise UserError("--height and --width fix the input together: give both or neither")

@@ -1,8 +1,9 @@
-"""The small files that the program keeps for itself: written whole or not at all, read as if a stranger had written them.
+"""The small files that the program keeps for itself: written whole or not at all, read as if a
+stranger had written them.
 
-A schema says what a JSON file must hold: `str`, `float` (any number), `int` (whole, of 64 bits), `None`, `[schema]` (a list),
-`{str: schema}` (any names), `{"a": schema, "b?": schema}` (these names, "b" may be missing, others are left alone), or a
-tuple of schemas (one of them).
+A schema says what a JSON file must hold: `str`, `float` (any number), `int` (whole, of 64 bits),
+`None`, `[schema]` (a list), `{str: schema}` (any names), `{"a": schema, "b?": schema}` (these
+names, "b" may be missing, others are left alone), or a tuple of schemas (one of them).
 """
 
 import json
@@ -17,11 +18,17 @@ _HALF_WRITTEN = re.compile(r"\.half-written-\d+\..+")
 
 
 class DamagedError(UserError):
-    """A file of our own that does not hold what we write there. The message names the file and the fault."""
+    """A file of our own that does not hold what we write there.
+
+    The message names the file and the fault.
+    """
 
 
 def read_text(path: Path) -> str:
-    """The text of a file. Raises FileNotFoundError where there is none, DamagedError for what is no file or fails to be read.
+    """The text of a file.
+
+    Raises FileNotFoundError where there is none, DamagedError for what is no file or fails to be
+    read.
 
     UserError where it may not be read.
     """
@@ -39,7 +46,10 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path, schema: Any) -> Any:
-    """What a JSON file holds. Raises as `read_text` does, and DamagedError where it does not fit the schema."""
+    """What a JSON file holds.
+
+    Raises as `read_text` does, and DamagedError where it does not fit the schema.
+    """
     text = read_text(path)
     try:
         value = json.loads(text)
@@ -97,7 +107,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def half_written(path: Path) -> Path:
-    """Where this process writes `path` before it takes its place: beside it, hidden, with our mark and our process number."""
+    """Where this process writes `path` before it takes its place: beside it, hidden, with our mark
+    and our process number.
+    """
     return path.with_name(f".half-written-{os.getpid()}.{path.name}")
 
 
@@ -107,7 +119,10 @@ def is_half_written(path: Path) -> bool:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename what is damaged to `<name>.damaged`, or `.damaged-2` and so on; nothing is deleted. Returns the new path."""
+    """Rename what is damaged to `<name>.damaged`, or `.damaged-2` and so on; nothing is deleted.
+
+    Returns the new path.
+    """
     aside, number = path.with_name(f"{path.name}.damaged"), 1
     while os.path.lexists(aside):
         number += 1

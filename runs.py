@@ -1,4 +1,6 @@
-"""What a name, a run folder or a file means: the one look-up for every command, and the names of a run folder's files."""
+"""What a name, a run folder or a file means: the one look-up for every command, and the names of a
+run folder's files.
+"""
 
 import re
 import subprocess
@@ -36,7 +38,9 @@ _KINDS = {".tflite": "tflite", ".keras": "keras", SUFFIX: "weights"}
 
 
 class Found(NamedTuple):
-    """What a word stands for. kind: "weights", "keras", "tflite" or "saved_model", a network; "images", a folder of them; "bicubic"."""
+    """What a word stands for. kind: "weights", "keras", "tflite" or "saved_model", a network;
+    "images", a folder of them; "bicubic".
+    """
 
     kind: str
     path: Path
@@ -61,7 +65,10 @@ def result_name(role: str, phase: str | None = None) -> str:
 
 
 def read_config(path: str | Path) -> dict[str, str]:
-    """{flag: value as text} of a config.txt. Raises FileNotFoundError where there is none, DamagedError where it is none of ours."""
+    """{flag: value as text} of a config.txt.
+
+    Raises FileNotFoundError where there is none, DamagedError where it is none of ours.
+    """
     flags = {}
     for number, line in enumerate(read_text(path).split("\n"), 1):
         found = re.fullmatch(r"--(\w+)=(.*)", line)
@@ -81,7 +88,10 @@ def read_history(path: str | Path) -> list[str]:
 
 
 def read_report(folder: str | Path) -> dict[str, Any]:
-    """The report.json of a run. Raises FileNotFoundError where there is none, DamagedError where it is none of ours."""
+    """The report.json of a run.
+
+    Raises FileNotFoundError where there is none, DamagedError where it is none of ours.
+    """
     return read_json(Path(folder) / REPORT, {**_REPORT, "earlier?": [{}]})
 
 
@@ -93,9 +103,10 @@ def is_run(path: str | Path) -> bool:
 def look_up(word: str | Path, *, fastest: bool = False, engine: str = "auto") -> Found:
     """What a word of --models or --model stands for.
 
-    A shipped network (compact_s, compact_s.int8) stands for its .tflite file, or else its weights. A run folder stands for its
-    trained weights; with `fastest` for its student.tflite before them. engine: "tflite" or "keras" takes that kind of network only.
-    A folder that holds no network is one of images. Raises UserError for what is none of these.
+    A shipped network (compact_s, compact_s.int8) stands for its .tflite file, or else its weights.
+    A run folder stands for its trained weights; with `fastest` for its student.tflite before them.
+    engine: "tflite" or "keras" takes that kind of network only. A folder that holds no network is
+    one of images. Raises UserError for what is none of these.
     """
     if str(word) == BICUBIC:
         return Found(BICUBIC, Path(word))
@@ -128,10 +139,11 @@ def look_up(word: str | Path, *, fastest: bool = False, engine: str = "auto") ->
 
 
 def find_weights(path: str | Path, *, phase: str | None = None) -> Path:
-    """The weight file that `path` means: itself; of a run folder its result, or that of one phase; of a shipped network its weights.
+    """The weight file that `path` means: itself; of a run folder its result, or that of one phase;
+    of a shipped network its weights.
 
-    phase: "pixel", "content" or "adversarial"; of a shipped network's two trainings the latter is the perceptual one. Raises
-    UserError when there is none.
+    phase: "pixel", "content" or "adversarial"; of a shipped network's two trainings the latter is
+    the perceptual one. Raises UserError when there is none.
     """
     path = Path(path)
     if path.is_file():
@@ -150,7 +162,9 @@ def find_weights(path: str | Path, *, phase: str | None = None) -> Path:
 
 
 def phase_files(run: str | Path) -> tuple[Path, Path]:
-    """The weight files that --strength mixes, (fidelity, perceptual), of a run folder or a shipped network. Raises UserError without both."""
+    """The weight files that --strength mixes, (fidelity, perceptual), of a run folder or a shipped
+    network. Raises UserError without both.
+    """
     run = Path(run)
     if not run.exists() and weights.of_one_form(str(run)) and (files := weights.fidelity_and_perceptual(str(run))):
         return files
@@ -184,8 +198,8 @@ def _no_such(word: str | Path) -> UserError:
 def find_teacher(path: str | Path, *, phase: str) -> Path:
     """The teacher's weights from the end of that phase; a weight file is taken for what it is.
 
-    Where a teacher has no content phase, that of its pixel phase stands in, and one line says so. Raises UserError that names
-    the command which makes them.
+    Where a teacher has no content phase, that of its pixel phase stands in, and one line says so.
+    Raises UserError that names the command which makes them.
     """
     if not Path(path).exists() and not weights.keras_file(str(path)):
         raise UserError(
@@ -213,7 +227,10 @@ def find_teacher(path: str | Path, *, phase: str) -> Path:
 
 
 def find_discriminator(teacher: str | Path) -> Path:
-    """The critic that a teacher was trained against, beside its weights. Raises UserError that names the command which makes it."""
+    """The critic that a teacher was trained against, beside its weights.
+
+    Raises UserError that names the command which makes it.
+    """
     folder = Path(teacher) if Path(teacher).is_dir() else Path(teacher).parent
     path = folder / f"discriminator{SUFFIX}"
     if not path.is_file():
@@ -225,7 +242,10 @@ def find_discriminator(teacher: str | Path) -> Path:
 
 
 def newest_student() -> Path:
-    """The run folder under runs/, or one level deeper, whose student is the newest. Raises UserError when there is none."""
+    """The run folder under runs/, or one level deeper, whose student is the newest.
+
+    Raises UserError when there is none.
+    """
     name = result_name("student")
     found = sorted([*RUNS.glob(f"*/{name}"), *RUNS.glob(f"*/*/{name}")], key=lambda file: file.stat().st_mtime)
     if not found:
@@ -234,7 +254,10 @@ def newest_student() -> Path:
 
 
 def newest_student_or_none() -> Path | None:
-    """The same; None where none was trained and the shipped networks stand in for it. Raises UserError where there are none either."""
+    """The same; None where none was trained and the shipped networks stand in for it.
+
+    Raises UserError where there are none either.
+    """
     try:
         return newest_student()
     except UserError:
@@ -246,8 +269,9 @@ def newest_student_or_none() -> Path | None:
 def with_pictures_of(run: Path, command: Command) -> Command:
     """`command` with the images of an earlier run, where it does not say otherwise itself.
 
-    --dataset on the command line stands for other images: then only the scale is taken. Raises UserError where neither says which
-    images, or the run's config.txt holds a value of another type.
+    --dataset on the command line stands for other images: then only the scale is taken. Raises
+    UserError where neither says which images, or the run's config.txt holds a value of another
+    type.
     """
     config, others = run / CONFIG, "dataset" in command.given
     if not config.is_file():
@@ -269,7 +293,9 @@ def with_pictures_of(run: Path, command: Command) -> Command:
 
 
 def commit() -> str | None:
-    """The commit of the source tree, "-dirty" when it was changed since; None outside a git checkout."""
+    """The commit of the source tree, "-dirty" when it was changed since; None outside a git
+    checkout.
+    """
     git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     try:
         return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()

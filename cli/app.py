@@ -1,4 +1,6 @@
-"""Starts a command: reads its flags, prints help in plain words, and turns a user's mistake into one line instead of a traceback."""
+"""Starts a command: reads its flags, prints help in plain words, and turns a user's mistake into
+one line instead of a traceback.
+"""
 
 import faulthandler
 import functools
@@ -39,9 +41,9 @@ def run(
 ) -> None:
     """Define the flags, parse them, call `main(settings)`, exit with its status.
 
-    defaults: the command's settings where no flag says otherwise. description: what the command does,
-    shown above the flags by --help. operands: words that are no flags are handed on, `main(settings, words)`; without it they are
-    a mistake.
+    defaults: the command's settings where no flag says otherwise. description: what the command
+    does, shown above the flags by --help. operands: words that are no flags are handed on,
+    `main(settings, words)`; without it they are a mistake.
     """
     define(defaults)
     if operands:
@@ -123,10 +125,12 @@ def _fail(message, *, status):
 
 
 def _put_native_stderr_aside():
-    """Descriptor 2 becomes a file, which is returned; Python's own standard error stays where it is.
+    """Descriptor 2 becomes a file, which is returned; Python's own standard error stays where it
+    is.
 
-    TensorFlow, LiteRT and their like write notes there that no setting silences. Whoever wants them sets TF_CPP_MIN_LOG_LEVEL to 0 or 1:
-    then nothing is moved, and None is returned. A process that is started from here gets `stderr=sys.stderr`.
+    TensorFlow, LiteRT and their like write notes there that no setting silences. Whoever wants them
+    sets TF_CPP_MIN_LOG_LEVEL to 0 or 1: then nothing is moved, and None is returned. A process that
+    is started from here gets `stderr=sys.stderr`.
     """
     if os.environ["TF_CPP_MIN_LOG_LEVEL"] in ("0", "1"):
         return None
@@ -139,7 +143,10 @@ def _put_native_stderr_aside():
 
 
 class _LineHandler(logging.Handler):
-    """One plain line per message, above the progress bar where there is one. Libraries are heard from warnings on."""
+    """One plain line per message, above the progress bar where there is one.
+
+    Libraries are heard from warnings on.
+    """
 
     def emit(self, record):
         ours = Path(record.pathname).is_relative_to(_ROOT) and "site-packages" not in record.pathname

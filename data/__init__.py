@@ -1,7 +1,7 @@
 """data: from image files to batches.
 
-A data set is a function that returns a `Source`; `open_store` decodes it once; `batches` draws training crops from the
-store:
+A data set is a function that returns a `Source`; `open_store` decodes it once; `batches` draws
+training crops from the store:
 
     store = open_store(DATASETS["folder"]("photos", split="train", scale=4))
     for lr, hr in batches(store, batch_size=16, patch_size=48, seed=0): ...

@@ -1,13 +1,14 @@
 """data/bicubic.py: the bicubic resize of the super-resolution literature (MATLAB's `imresize`).
 
-Published figures stand on low-resolution images made by `imresize`, and a network trained on another resize
-(`tf.image.resize`, OpenCV) loses decibels on them. What defines it: Keys' cubic kernel with a = -0.5, widened by
-1/scale when shrinking (antialiasing), pixel centres at half-integers, borders mirrored with the edge pixel repeated,
-weights normalised to a sum of one. Everything is computed in float64 and rounded once, half-up, at the end: the same
-as `im2uint8(imresize(im2double(A), ...))`.
+Published figures stand on low-resolution images made by `imresize`, and a network trained on
+another resize (`tf.image.resize`, OpenCV) loses decibels on them. What defines it: Keys' cubic
+kernel with a = -0.5, widened by 1/scale when shrinking (antialiasing), pixel centres at
+half-integers, borders mirrored with the edge pixel repeated, weights normalised to a sum of one.
+Everything is computed in float64 and rounded once, half-up, at the end: the same as
+`im2uint8(imresize(im2double(A), ...))`.
 
-Sources: R. Keys, "Cubic convolution interpolation for digital image processing", 1981; MATLAB's documentation of
-`imresize`.
+Sources: R. Keys, "Cubic convolution interpolation for digital image processing", 1981; MATLAB's
+documentation of `imresize`.
 """
 
 import functools
@@ -22,13 +23,17 @@ _TIE_GUARD = 1e-9  # float64 noise is about 1e-13 of 255; a true distance from .
 def bicubic_resize(image: np.ndarray, *, height: int, width: int, scale: float | None = None) -> np.ndarray:
     """Resize an image to `height` x `width` pixels.
 
-    image: (H, W) or (H, W, C). uint8 in 0..255 gives uint8, rounded half-up and clipped; float gives float64 in the
-    range of the input, neither rounded nor clipped (the cubic overshoots at edges).
-    scale: output over input for the kernel, as in `imresize(A, scale)`; None takes height / H and width / W axis by
-    axis, as in `imresize(A, [height width])`. The two differ only where height is not exactly H * scale.
+    image: (H, W) or (H, W, C). uint8 in 0..255 gives uint8, rounded half-up and clipped; float
+    gives float64 in the range of the input, neither rounded nor clipped (the cubic overshoots at
+    edges).
+    scale: output over input for the kernel, as in `imresize(A, scale)`; None takes height / H and
+    width / W axis by axis, as in `imresize(A, [height width])`. The two differ only where height is
+    not exactly H * scale.
 
-    Returns (height, width) or (height, width, C). Works in strips, so that memory beyond input and output stays small.
-    Raises ValueError for another rank or type, an empty image, or a size or scale that is not positive.
+    Returns (height, width) or (height, width, C). Works in strips, so that memory beyond input and
+    output stays small.
+    Raises ValueError for another rank or type, an empty image, or a size or scale that is not
+    positive.
     """
     image = np.asarray(image)
     _check(image, height, width, scale)
@@ -46,8 +51,9 @@ def iter_resized(
 ) -> Iterator[np.ndarray]:
     """Resize an image that comes in strips from top to bottom, as `bicubic_resize` does the whole.
 
-    strips: arrays (rows, W) or (rows, W, C), uint8 or uint16, that follow each other; shape: of the whole image. Yields
-    strips of the result, of the same type, rounded half-up. Holds no more rows than the kernel reaches.
+    strips: arrays (rows, W) or (rows, W, C), uint8 or uint16, that follow each other; shape: of the
+    whole image. Yields strips of the result, of the same type, rounded half-up. Holds no more rows
+    than the kernel reaches.
     """
     blocks = _blocks(shape[0], height, height / shape[0])
     columns = _blocks(shape[1], width, width / shape[1])
@@ -63,7 +69,8 @@ def iter_resized(
 
 
 def downscale(image: np.ndarray, scale: int) -> np.ndarray:
-    """Shrink by a whole factor: (H, W[, C]) to (H / scale, W / scale[, C]), type and range as `bicubic_resize`.
+    """Shrink by a whole factor: (H, W[, C]) to (H / scale, W / scale[, C]), type and range as
+    `bicubic_resize`.
 
     Raises ValueError unless H and W are multiples of scale; see `data.cutting.crop_to_multiple`.
     """
@@ -76,13 +83,17 @@ def downscale(image: np.ndarray, scale: int) -> np.ndarray:
 
 
 def upscale(image: np.ndarray, scale: int) -> np.ndarray:
-    """Enlarge by a whole factor: (H, W[, C]) to (H * scale, W * scale[, C]), type and range as `bicubic_resize`."""
+    """Enlarge by a whole factor: (H, W[, C]) to (H * scale, W * scale[, C]), type and range as
+    `bicubic_resize`.
+    """
     height, width = np.shape(image)[:2]
     return bicubic_resize(image, height=height * scale, width=width * scale, scale=scale)
 
 
 def cubic_kernel(x: np.ndarray) -> np.ndarray:
-    """Keys' kernel with a = -0.5: 1.5|x|^3 - 2.5|x|^2 + 1 up to 1, -0.5|x|^3 + 2.5|x|^2 - 4|x| + 2 up to 2, then 0."""
+    """Keys' kernel with a = -0.5: 1.5|x|^3 - 2.5|x|^2 + 1 up to 1, -0.5|x|^3 + 2.5|x|^2 - 4|x| + 2
+    up to 2, then 0.
+    """
     x = np.abs(x)
     inner = (1.5 * x - 2.5) * x * x + 1
     outer = ((-0.5 * x + 2.5) * x - 4) * x + 2
@@ -99,7 +110,8 @@ def _check(image, height, width, scale):
 
 
 def _resized(rows, weights, columns):
-    """One block of output rows, (n, width, C) float64, of the input rows (r, W, C) that its `weights` (n, r) reach.
+    """One block of output rows, (n, width, C) float64, of the input rows (r, W, C) that its
+    `weights` (n, r) reach.
 
     Of integers: clipped to their range, and so that cutting off the fraction rounds half-up.
     """
@@ -116,7 +128,9 @@ def _resized(rows, weights, columns):
 
 @functools.lru_cache(maxsize=64)
 def _blocks(size, new_size, scale):
-    """One axis in output blocks: (output start, output stop, input start, input stop, float64 weight matrix)."""
+    """One axis in output blocks: (output start, output stop, input start, input stop, float64
+    weight matrix).
+    """
     stretch = max(1.0, 1 / scale)  # the kernel is widened when shrinking, never when enlarging
     centres = (np.arange(new_size) + 0.5) / scale - 0.5
     taps = int(np.ceil(4 * stretch)) + 2

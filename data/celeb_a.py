@@ -1,8 +1,10 @@
-"""data/celeb_a.py: CelebA, 202,599 aligned photographs of faces, as the face SRGAN takes them: 64x64 to 256x256.
+"""data/celeb_a.py: CelebA, 202,599 aligned photographs of faces, as the face SRGAN takes them:
+64x64 to 256x256.
 
-Source: Z. Liu, P. Luo, X. Wang, X. Tang, "Deep Learning Face Attributes in the Wild", ICCV 2015. Read through
-TensorFlow Datasets (`celeb_a`). The first use downloads 1.4 GB from Google Drive, which often refuses; later uses
-need no network. For non-commercial research only, as its authors say.
+Source: Z. Liu, P. Luo, X. Wang, X. Tang, "Deep Learning Face Attributes in the Wild", ICCV 2015.
+Read through TensorFlow Datasets (`celeb_a`). The first use downloads 1.4 GB from Google Drive,
+which often refuses; later uses need no network. For non-commercial research only, as its authors
+say.
 """
 
 import io
@@ -39,15 +41,17 @@ def celeb_a(
 ) -> Source:
     """CelebA as a Source, downloaded and prepared under data_dir where it is not there yet.
 
-    split: "train" or "validation", the official partitions. HR is the middle 178x178 of the 178x218 pixels of a
-    image, enlarged to 256x256 by MATLAB's bicubic, as the face SRGAN's size asks for: it holds no finer detail than
-    178 pixels can. 256 is cropped to a multiple of scale.
-    pictures: how many of the 162,770 (19,867) are decoded, 0.21 MB of disc each; of the validation part at most 1000.
-    TensorFlow Datasets has shuffled them, so that the first ones are a fair sample.
+    split: "train" or "validation", the official partitions. HR is the middle 178x178 of the 178x218
+    pixels of a image, enlarged to 256x256 by MATLAB's bicubic, as the face SRGAN's size asks for:
+    it holds no finer detail than 178 pixels can. 256 is cropped to a multiple of scale.
+    pictures: how many of the 162,770 (19,867) are decoded, 0.21 MB of disc each; of the validation
+    part at most 1000. TensorFlow Datasets has shuffled them, so that the first ones are a fair
+    sample.
     degradation, degradation_seed, degradation_draws: how LR is made, see data.degradation.
 
-    Without a network the call fails within about 20 seconds, unless the data are prepared already. Raises UserError
-    for that and for any other failure to download or prepare; ValueError for another split.
+    Without a network the call fails within about 20 seconds, unless the data are prepared already.
+    Raises UserError for that and for any other failure to download or prepare; ValueError for
+    another split.
     """
     check_split(split)
     degrade = Degradation(degradation, scale, degradation_seed, degradation_draws).of(split)
@@ -72,7 +76,8 @@ def _pairs(builder, *, split, count, degrade):
     """Yield (name, hr, lr) in the fixed order of the prepared files."""
     import tensorflow_datasets as tfds
 
-    # Decoded by Pillow, as every other image: TensorFlow's own JPEG decoder is off by several levels.
+    # Decoded by Pillow, as every other image: TensorFlow's own JPEG decoder is off by several
+    # levels.
     as_files = {"image": tfds.decode.SkipDecoding()}
 
     def read(item):

@@ -29,10 +29,11 @@ _WITHOUT_ORIGINALS = ("unlabelled",)
 
 
 def open_source(pictures: Pictures, split: str, *, originals: bool = True) -> Source:
-    """The data set that the settings name. split: "train" or "validation". originals: whether it must have them.
+    """The data set that the settings name. split: "train" or "validation". originals: whether it
+    must have them.
 
-    Raises UserError for a folder that is missing, for a setting that the data set does not read, for bicubic low-resolution images
-    at scale 1, and where the data set has no originals and must.
+    Raises UserError for a folder that is missing, for a setting that the data set does not read,
+    for bicubic low-resolution images at scale 1, and where the data set has no originals and must.
     """
     readers = _readers(pictures)
     _check(pictures, readers)
@@ -52,11 +53,12 @@ def open_source(pictures: Pictures, split: str, *, originals: bool = True) -> So
 
 
 def check_pictures(pictures: Pictures, *, originals: bool = True, downloads: bool = True) -> None:
-    """Raise UserError for what `open_source` refuses of either split, or of the `labelled_part`. It needs no TensorFlow, so a command
-    finds out at once.
+    """Raise UserError for what `open_source` refuses of either split, or of the `labelled_part`.
 
-    originals: whether the data set must have them; one that has them is refused where it must not. downloads: also look at data sets
-    that this would download.
+    It needs no TensorFlow, so a command finds out at once.
+
+    originals: whether the data set must have them; one that has them is refused where it must not.
+    downloads: also look at data sets that this would download.
     """
     if not originals and pictures.dataset not in _WITHOUT_ORIGINALS:
         raise UserError(
@@ -72,14 +74,18 @@ def check_pictures(pictures: Pictures, *, originals: bool = True, downloads: boo
 
 
 def labelled_part(pictures: Pictures) -> Pictures | None:
-    """Of a data set without originals: the settings of the originals under --hr_dir that share a batch with it, or None."""
+    """Of a data set without originals: the settings of the originals under --hr_dir that share a
+    batch with it, or None.
+    """
     if pictures.dataset not in _WITHOUT_ORIGINALS or not pictures.hr_dir:
         return None
     return replace(pictures, dataset="folder", lr_dir=None)
 
 
 def open_pictures(pictures: Pictures, split: str, *, originals: bool = True) -> PictureStore:
-    """The decoded images of one split, "train" or "validation". originals: whether they must have them."""
+    """The decoded images of one split, "train" or "validation". originals: whether they must have
+    them.
+    """
     return open_store(open_source(pictures, split, originals=originals), cache_dir=pictures.cache_dir)
 
 

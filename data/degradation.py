@@ -1,11 +1,12 @@
 """data/degradation.py: how a data set that has originals only makes its low-resolution images.
 
-LR images are made once, when an image is decoded, not anew for each batch. `real` costs about a quarter of a
-second per megapixel: 16 crops of 192x192 for every batch would keep a processor core busy longer than a small
-student's whole update takes, and a GPU would wait. So that a photograph does not teach one degradation only, `real`
-and `photo` cut training images into tiles and degrade each in a way of its own; crops are then drawn inside tiles. So
-that a place does not always look the same, several LR images can be made of each tile. Each is a pure function of
-(seed, number of the image, number of the tile, number of the draw).
+LR images are made once, when an image is decoded, not anew for each batch. `real` costs about a
+quarter of a second per megapixel: 16 crops of 192x192 for every batch would keep a processor core
+busy longer than a small student's whole update takes, and a GPU would wait. So that a photograph
+does not teach one degradation only, `real` and `photo` cut training images into tiles and degrade
+each in a way of its own; crops are then drawn inside tiles. So that a place does not always look
+the same, several LR images can be made of each tile. Each is a pure function of (seed, number of
+the image, number of the tile, number of the draw).
 """
 
 from collections.abc import Iterator
@@ -34,15 +35,17 @@ _TILE = 96  # LR pixels; tiles have 96 to 191 to a side, which every usual patch
 class Degradation:
     """Makes LR images of HR images.
 
-    name: "bicubic": MATLAB's, as published figures have it. "blur": a Gaussian of standard deviation 0.4 * scale HR
-    pixels (1.6 at scale 4), then bicubic. "blur_lr": bicubic, then a Gaussian on the LR image, 25 pixels to a side, of a
-    standard deviation drawn for each image from 0.1 to 2 LR pixels, as torchvision's GaussianBlur(25) does it (the public
-    face SRGAN, github.com/tymonhuchla/srgan-pytorch). "real": see data.real_degradation. "photo": see
-    data.photo_degradation. scale: HR pixels per LR pixel along a side. seed: of what is drawn; "bicubic" and "blur"
-    ignore it. draws: how many LR images are made of each training image or tile.
+    name: "bicubic": MATLAB's, as published figures have it. "blur": a Gaussian of standard
+    deviation 0.4 * scale HR pixels (1.6 at scale 4), then bicubic. "blur_lr": bicubic, then a
+    Gaussian on the LR image, 25 pixels to a side, of a standard deviation drawn for each image from
+    0.1 to 2 LR pixels, as torchvision's GaussianBlur(25) does it (the public face SRGAN,
+    github.com/tymonhuchla/srgan-pytorch). "real": see data.real_degradation. "photo": see
+    data.photo_degradation. scale: HR pixels per LR pixel along a side. seed: of what is drawn;
+    "bicubic" and "blur" ignore it. draws: how many LR images are made of each training image or
+    tile.
 
-    At scale 1 "bicubic" leaves an image as it is. Raises UserError for another name, and for several draws of what
-    is not drawn.
+    At scale 1 "bicubic" leaves an image as it is. Raises UserError for another name, and for
+    several draws of what is not drawn.
     """
 
     name: str
@@ -92,7 +95,9 @@ class Degradation:
         return self if split == "train" else replace(self, draws=1)
 
     def count(self, images: int, split: str) -> int | None:
-        """How many pairs `pairs` makes of so many images; None where that depends on their sizes."""
+        """How many pairs `pairs` makes of so many images; None where that depends on their
+        sizes.
+        """
         return None if self.tiles(split) else images * self.draws
 
     def tiles(self, split: str) -> bool:
@@ -102,10 +107,12 @@ class Degradation:
     def pairs(
         self, name: str, hr: np.ndarray, *, index: int, split: str
     ) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-        """Yield (name, hr, lr) of one image: one for each tile, or of the whole, and for each draw of it in turn.
+        """Yield (name, hr, lr) of one image: one for each tile, or of the whole, and for each draw
+        of it in turn.
 
-        hr: (H, W, 3) uint8, cropped here at the bottom and right to a multiple of scale. index: the image's number
-        in its data set, files that cannot be used counted. Raises ValueError for an image smaller than scale.
+        hr: (H, W, 3) uint8, cropped here at the bottom and right to a multiple of scale. index: the
+        image's number in its data set, files that cannot be used counted. Raises ValueError for an
+        image smaller than scale.
         """
         hr = crop_to_multiple(hr, self.scale)
         tiles = _tiles(hr, self.scale) if self.tiles(split) else [hr]
@@ -116,7 +123,9 @@ class Degradation:
                 yield label + (f" draw {draw}" if self.draws > 1 else ""), tile, self.lr(tile, index=at)
 
     def lr(self, hr: np.ndarray, *, index: tuple[int, ...] = (0, 0)) -> np.ndarray:
-        """(H, W, 3) uint8 to (H / scale, W / scale, 3) uint8; index: numbers that chance draws by, beside the seed."""
+        """(H, W, 3) uint8 to (H / scale, W / scale, 3) uint8; index: numbers that chance draws by,
+        beside the seed.
+        """
         if self.name == "bicubic":
             return downscale(hr, self.scale)
         if self.name == "blur":
@@ -131,5 +140,7 @@ class Degradation:
 
 
 def _tiles(hr, scale):
-    """An even grid of (H, W, 3) whose parts have at least _TILE * scale to a side where the image has that."""
+    """An even grid of (H, W, 3) whose parts have at least _TILE * scale to a side where the image
+    has that.
+    """
     return even_grid(hr, counts=tuple(max(1, side // scale // _TILE) for side in hr.shape[:2]), unit=scale)

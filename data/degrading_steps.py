@@ -1,8 +1,11 @@
-"""data/degrading_steps.py: what degradations are made of: blur kernels, blur, resize, noise and JPEG.
+"""data/degrading_steps.py: what degradations are made of: blur kernels, blur, resize, noise and
+JPEG.
 
-Kernels are square float64 arrays of odd side that sum to one. Source: Real-ESRGAN, arXiv:2107.10833, sections 3.1 and
-3.4, whose generalised and plateau-shaped Gaussians are those of Liu et al., "Estimating generalized Gaussian blur
-kernels for out-of-focus image deblurring". The other steps take an image (H, W, 3) uint8 in 0..255 and give the same.
+Kernels are square float64 arrays of odd side that sum to one. Source: Real-ESRGAN,
+arXiv:2107.10833, sections 3.1 and
+3.4, whose generalised and plateau-shaped Gaussians are those of Liu et al., "Estimating generalized
+Gaussian blur kernels for out-of-focus image deblurring". The other steps take an image (H, W, 3)
+uint8 in 0..255 and give the same.
 """
 
 import io
@@ -18,19 +21,23 @@ from data.image_pixels import LUMA, round_levels
 def gaussian_kernel(size: int, *, sigma: float | tuple[float, float, float], beta: float = 1.0) -> np.ndarray:
     """exp(-q^beta / 2), q = x^T S^-1 x: a Gaussian at beta 1, pointed below, flat-topped above.
 
-    size: side in pixels, odd. sigma: a number, or (along, across, angle) for an anisotropic one: two standard
-    deviations in pixels and radians.
+    size: side in pixels, odd. sigma: a number, or (along, across, angle) for an anisotropic one:
+    two standard deviations in pixels and radians.
     """
     return _normalised(np.exp(-0.5 * _quadratic_form(size, sigma) ** beta))
 
 
 def plateau_kernel(size: int, *, sigma: float | tuple[float, float, float], beta: float) -> np.ndarray:
-    """1 / (1 + q^beta), q = x^T S^-1 x: a flat top with long tails. Arguments as for `gaussian_kernel`."""
+    """1 / (1 + q^beta), q = x^T S^-1 x: a flat top with long tails.
+
+    Arguments as for `gaussian_kernel`.
+    """
     return _normalised(1.0 / (1.0 + _quadratic_form(size, sigma) ** beta))
 
 
 def sinc_kernel(size: int, *, cutoff: float) -> np.ndarray:
-    """The circular low pass: cutoff / (2 pi r) J1(cutoff r), which leaves ringing and overshoot at edges.
+    """The circular low pass: cutoff / (2 pi r) J1(cutoff r), which leaves ringing and overshoot at
+    edges.
 
     size: side in pixels, odd. cutoff: in radians per pixel, up to pi.
     """
@@ -43,12 +50,15 @@ def sinc_kernel(size: int, *, cutoff: float) -> np.ndarray:
 
 
 def convolve(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """A uint8 image (H, W, 3) under a kernel of odd side, borders mirrored; the same shape, rounded to uint8."""
+    """A uint8 image (H, W, 3) under a kernel of odd side, borders mirrored; the same shape, rounded
+    to uint8.
+    """
     height, width = picture.shape[:2]
     reach = len(kernel) // 2
     planes = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32)
     planes = np.pad(planes, ((0, 0), (reach, reach), (reach, reach)), mode="symmetric")
-    # By Fourier transform, as fast for the largest kernel as for the smallest. (scipy.signal has it, and takes a second to import.)
+    # By Fourier transform, as fast for the largest kernel as for the smallest. (scipy.signal has
+    # it, and takes a second to import.)
     shape = [fft.next_fast_len(side, real=True) for side in planes.shape[1:]]
     product = fft.rfft2(planes, shape) * fft.rfft2(kernel.astype(np.float32), shape)
     blurred = fft.irfft2(product, shape)[:, 2 * reach : 2 * reach + height, 2 * reach : 2 * reach + width]
@@ -56,8 +66,8 @@ def convolve(picture: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def gaussian_blur(values: np.ndarray, sigma: float, **how: Any) -> np.ndarray:
-    """Values (H, W, C) under a Gaussian of sigma pixels: float32, not rounded. how: its borders and its size, of
-    `ndimage.gaussian_filter`.
+    """Values (H, W, C) under a Gaussian of sigma pixels: float32, not rounded. how: its borders and
+    its size, of `ndimage.gaussian_filter`.
     """
     return ndimage.gaussian_filter(values.astype(np.float32), sigma, axes=(0, 1), **how)
 
@@ -65,8 +75,9 @@ def gaussian_blur(values: np.ndarray, sigma: float, **how: Any) -> np.ndarray:
 def resize(picture: np.ndarray, size: tuple[int, int], *, resample: int) -> np.ndarray:
     """A uint8 image to size (height, width), pixel grids aligned at their outer borders.
 
-    resample: Pillow's BOX averages the pixels under each new one; BILINEAR and BICUBIC look at the nearest four and
-    sixteen only, so that shrinking aliases, as it does in much of the software that images pass through.
+    resample: Pillow's BOX averages the pixels under each new one; BILINEAR and BICUBIC look at the
+    nearest four and sixteen only, so that shrinking aliases, as it does in much of the software
+    that images pass through.
     """
     if picture.shape[:2] == tuple(size):
         return picture
@@ -78,13 +89,16 @@ def resize(picture: np.ndarray, size: tuple[int, int], *, resample: int) -> np.n
 
 
 def add_gaussian_noise(picture: np.ndarray, *, sigma: float, grey: bool, rng: np.random.Generator) -> np.ndarray:
-    """White noise of standard deviation sigma, in levels of 255. grey: the same in R, G and B. uint8 (H, W, 3) to the same."""
+    """White noise of standard deviation sigma, in levels of 255. grey: the same in R, G and B.
+    uint8 (H, W, 3) to the same.
+    """
     noise = rng.standard_normal((*picture.shape[:2], 1 if grey else 3), np.float32)
     return round_levels(picture + noise * np.float32(sigma))
 
 
 def add_poisson_noise(picture: np.ndarray, *, scale: float, grey: bool, rng: np.random.Generator) -> np.ndarray:
-    """Shot noise: the deviation of a Poisson count with the pixel's level (0 to 255) as its mean, times scale.
+    """Shot noise: the deviation of a Poisson count with the pixel's level (0 to 255) as its mean,
+    times scale.
 
     grey: drawn from the luma, and the same in R, G and B. uint8 (H, W, 3) to the same.
     """
@@ -93,7 +107,9 @@ def add_poisson_noise(picture: np.ndarray, *, scale: float, grey: bool, rng: np.
 
 
 def compress(picture: np.ndarray, *, quality: int, subsampling: str = "4:2:0") -> np.ndarray:
-    """A uint8 image (H, W, 3) written as JPEG of this quality and read again. subsampling: of chroma; "4:4:4" for none."""
+    """A uint8 image (H, W, 3) written as JPEG of this quality and read again. subsampling: of
+    chroma; "4:4:4" for none.
+    """
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=quality, subsampling=subsampling)
     return np.asarray(Image.open(file))

@@ -1,9 +1,11 @@
-"""data/div2k.py: DIV2K, 800 training and 100 validation images of 2K, with the organisers' own LR images.
+"""data/div2k.py: DIV2K, 800 training and 100 validation images of 2K, with the organisers' own LR
+images.
 
-Sources: E. Agustsson and R. Timofte, "NTIRE 2017 Challenge on Single Image Super-Resolution: Dataset and Study" (bicubic, unknown);
-R. Timofte et al., "NTIRE 2018 Challenge on Single Image Super-Resolution" (realistic). Read through TensorFlow Datasets
-(`div2k/bicubic_x4` and its siblings). The first use downloads about 4 GB and needs roughly
-three times that on disc while it unpacks; later uses need no network. For academic research only, as its authors say.
+Sources: E. Agustsson and R. Timofte, "NTIRE 2017 Challenge on Single Image Super-Resolution:
+Dataset and Study" (bicubic, unknown); R. Timofte et al., "NTIRE 2018 Challenge on Single Image
+Super-Resolution" (realistic). Read through TensorFlow Datasets (`div2k/bicubic_x4` and its
+siblings). The first use downloads about 4 GB and needs roughly three times that on disc while it
+unpacks; later uses need no network. For academic research only, as its authors say.
 """
 
 from pathlib import Path
@@ -31,14 +33,16 @@ def div2k(
     """DIV2K as a Source, downloaded and prepared under data_dir where it is not there yet.
 
     split: "train" (800 images) or "validation" (100, the official ones).
-    track: of which LR images are read, a name of TensorFlow Datasets such as "unknown_x4"; by default bicubic, which there
-    is for scale 2, 3, 4 and 8. Where HR is not a multiple of scale (some x8 images) both are cropped at the bottom and right
-    to the part they share; a pair of unrelated sizes is left out with a warning. degradation: LR is made from HR as
-    data.degradation says, at any scale, instead; so are its seed and draws.
+    track: of which LR images are read, a name of TensorFlow Datasets such as "unknown_x4"; by
+    default bicubic, which there is for scale 2, 3, 4 and 8. Where HR is not a multiple of scale
+    (some x8 images) both are cropped at the bottom and right to the part they share; a pair of
+    unrelated sizes is left out with a warning. degradation: LR is made from HR as data.degradation
+    says, at any scale, instead; so are its seed and draws.
 
-    Without a network the call fails within about 20 seconds (and the time the system takes to give up on a host name),
-    unless the data are prepared already. Raises UserError for that and for any other failure to download or prepare,
-    and for a track or a scale that there is not; ValueError for another split.
+    Without a network the call fails within about 20 seconds (and the time the system takes to give
+    up on a host name), unless the data are prepared already. Raises UserError for that and for any
+    other failure to download or prepare, and for a track or a scale that there is not; ValueError
+    for another split.
     """
     check_split(split)
     degrade = Degradation(degradation, scale, degradation_seed, degradation_draws).of(split) if degradation else None

@@ -28,19 +28,21 @@ def folder(
 ) -> Source:
     """The images below a folder as a Source.
 
-    split: "train" or "validation". With valid_dir, that folder validates and all of hr_dir trains (except what lies
-    in valid_dir, where one holds the other). Without it, every 20th image of the sorted list, counted from the last
-    and at most 50, is held out for validation; the rest trains. The choice depends on the names alone.
-    min_size: images whose shorter side has fewer HR pixels are left out, with a warning that names them; so are
-    damaged ones. HR is cropped at the bottom and right to a multiple of scale.
-    Training images in a format of 8×8 blocks also lose 0 to 7 pixels at the top and left, by turns. Pixels across the edge
-    of a block differ more than others (by a third, in smooth parts of photographs of quality 94 to 97). If these edges
-    always lay where low-resolution pixels meet, a network would learn a step there.
-    degradation, degradation_seed, degradation_draws: how LR is made of that, see data.degradation. Its
-    "real" and "photo" make several pairs of a large training image.
+    split: "train" or "validation". With valid_dir, that folder validates and all of hr_dir trains
+    (except what lies in valid_dir, where one holds the other). Without it, every 20th image of the
+    sorted list, counted from the last and at most 50, is held out for validation; the rest trains.
+    The choice depends on the names alone.
+    min_size: images whose shorter side has fewer HR pixels are left out, with a warning that names
+    them; so are damaged ones. HR is cropped at the bottom and right to a multiple of scale.
+    Training images in a format of 8×8 blocks also lose 0 to 7 pixels at the top and left, by turns.
+    Pixels across the edge of a block differ more than others (by a third, in smooth parts of
+    photographs of quality 94 to 97). If these edges always lay where low-resolution pixels meet, a
+    network would learn a step there.
+    degradation, degradation_seed, degradation_draws: how LR is made of that, see data.degradation.
+    Its "real" and "photo" make several pairs of a large training image.
 
-    Raises UserError for a missing folder, a folder without images, a single image and no valid_dir, and, once the
-    images are read, where none is usable. ValueError for another split.
+    Raises UserError for a missing folder, a folder without images, a single image and no valid_dir,
+    and, once the images are read, where none is usable. ValueError for another split.
     """
     check_split(split)
     degrade = Degradation(degradation, scale, degradation_seed, degradation_draws).of(split)
@@ -94,16 +96,19 @@ def _split_paths(root, *, split, valid_dir):
 
 
 def hold_out(items: list, *, split: str) -> list:
-    """The items of one split: "validation" gets every 20th, counted from the last and at most 50, "train" the rest."""
+    """The items of one split: "validation" gets every 20th, counted from the last and at most 50,
+    "train" the rest.
+    """
     held_out = range(len(items) - 1, -1, -_HOLD_OUT_EVERY)[:_HOLD_OUT_AT_MOST]
     return [item for number, item in enumerate(items) if (number in held_out) == (split == "validation")]
 
 
 def usable_images(paths: list[Path], *, root: Path, what: str, smallest: int) -> Iterator[tuple[int, str, np.ndarray]]:
-    """Yield (number, name below root, (H, W, 3) uint8) of each file that is undamaged and has `smallest` pixels to a side.
+    """Yield (number, name below root, (H, W, 3) uint8) of each file that is undamaged and has
+    `smallest` pixels to a side.
 
-    The others are left out with a warning that names them; their numbers are skipped. Raises UserError in the end where
-    none is usable; what: "images for train", say, for that message.
+    The others are left out with a warning that names them; their numbers are skipped. Raises
+    UserError in the end where none is usable; what: "images for train", say, for that message.
     """
 
     def read(item):
@@ -126,7 +131,9 @@ def _in_blocks(path):
 
 
 def _off_the_blocks(path, hr, *, number, smallest):
-    """The image without its first rows and columns, as many as the number says; small images stay whole."""
+    """The image without its first rows and columns, as many as the number says; small images stay
+    whole.
+    """
     top, left = number % _BLOCK, number // _BLOCK % _BLOCK
     if not _in_blocks(path) or min(hr.shape[0] - top, hr.shape[1] - left) < smallest:
         return hr

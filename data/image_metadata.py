@@ -1,4 +1,6 @@
-"""data/image_metadata.py: what an image file holds beside its pixels, in a form that every format can be written from."""
+"""data/image_metadata.py: what an image file holds beside its pixels, in a form that every format
+can be written from.
+"""
 
 import contextlib
 import re
@@ -15,7 +17,8 @@ from errors import reason
 XMP_TAG, IPTC_TAG, _ICC_TAG = 700, 33723, 34675  # of TIFF
 _PHOTOSHOP_IPTC = 0x0404
 
-# TIFF tags that say how the old file stored its pixels: wrong for the new one. XMP, IPTC and ICC have fields of their own.
+# TIFF tags that say how the old file stored its pixels: wrong for the new one. XMP, IPTC and ICC
+# have fields of their own.
 _LAYOUT_TAGS = frozenset(range(254, 260)) | {262, 266, 273, 277, 278, 279, 284, 317, 320, 330, 338, 339, 347}
 _LAYOUT_TAGS |= frozenset(range(322, 326)) | {332, 333, 334, 512, 513, 514, 515, 519, 520, 521}
 _LAYOUT_TAGS |= {XMP_TAG, IPTC_TAG, _ICC_TAG}
@@ -32,9 +35,11 @@ _XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))([1-8])')
 
 
 class Metadata(NamedTuple):
-    """exif: upright, without pixel layout. dpi: (x, y). xmp: a packet. iptc: its records (IIM). comment: of JPEG and GIF.
+    """exif: upright, without pixel layout. dpi: (x, y). xmp: a packet. iptc: its records (IIM).
+    comment: of JPEG and GIF.
 
-    text: (keyword, text) of a PNG. colour_chunks: {name: content} of a PNG's cHRM, gAMA, sRGB and cICP.
+    text: (keyword, text) of a PNG. colour_chunks: {name: content} of a PNG's cHRM, gAMA, sRGB and
+    cICP.
     """
 
     exif: Image.Exif | None = None
@@ -47,7 +52,9 @@ class Metadata(NamedTuple):
     colour_chunks: dict | None = None
 
     def colours_beside_srgb(self) -> list[str]:
-        """The chunks by which the numbers mean other colours than sRGB; none where a profile stands above them."""
+        """The chunks by which the numbers mean other colours than sRGB; none where a profile stands
+        above them.
+        """
         chunks = self.colour_chunks or {}
         if self.icc_profile or b"sRGB" in chunks:
             return []
@@ -63,7 +70,10 @@ class Metadata(NamedTuple):
 
 
 def metadata_of(path: str | Path, image: Image.Image) -> tuple[Metadata, int]:
-    """(Metadata, EXIF orientation from 1 to 8) of a file that Pillow has open. What is damaged is left out."""
+    """(Metadata, EXIF orientation from 1 to 8) of a file that Pillow has open.
+
+    What is damaged is left out.
+    """
     info = image.info
     orientation = _or_none(lambda: image.getexif().get(ExifTags.Base.Orientation))  # _kept_exif says what is damaged
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
@@ -123,7 +133,8 @@ def _or_none(function, *arguments):
 
 
 def _kept_exif(read):
-    """The EXIF to keep: orientation 1, without pixel layout; None where there is none, or it is damaged.
+    """The EXIF to keep: orientation 1, without pixel layout; None where there is none, or it is
+    damaged.
 
     Damaged EXIF is common, and never worth losing the image for.
     """

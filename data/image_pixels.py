@@ -1,6 +1,8 @@
-"""data/image_pixels.py: the pixels of what Pillow has open: (H, W, C) uint8 or uint16, C 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
+"""data/image_pixels.py: the pixels of what Pillow has open: (H, W, C) uint8 or uint16, C 1 grey, 2
+grey and alpha, 3 RGB, 4 RGBA.
 
-Pillow keeps eight bits of 16-bit colour; there imagecodecs (PNG) and a way round (PPM) take its place.
+Pillow keeps eight bits of 16-bit colour; there imagecodecs (PNG) and a way round (PPM) take its
+place.
 """
 
 import io
@@ -14,14 +16,18 @@ from PIL import Image, ImageCms
 
 from errors import UserError, reason
 
-# Shares of R, G and B in the luma of ITU-R BT.601, full range. The sum is 1: what is grey keeps its values.
+# Shares of R, G and B in the luma of ITU-R BT.601, full range. The sum is 1: what is grey keeps its
+# values.
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 _PPM_HEADER = re.compile(rb"P6\s+(?:#[^\n]*\n\s*)*(\d+)\s+(?:#[^\n]*\n\s*)*(\d+)\s+(?:#[^\n]*\n\s*)*(\d+)\s")
 
 
 def pixels_of(path: str | Path, image: Image.Image) -> np.ndarray:
-    """The pixels of an image that was loaded, not turned. Raises UserError for numbers that 16 bits do not hold."""
+    """The pixels of an image that was loaded, not turned.
+
+    Raises UserError for numbers that 16 bits do not hold.
+    """
     deep = _deep_colour(path, image)
     if deep is not None:
         return deep
@@ -44,7 +50,9 @@ def pixels_of(path: str | Path, image: Image.Image) -> np.ndarray:
 
 
 def keeps_profile(image: Image.Image) -> bool:
-    """Whether the file's colour profile is one of the pixels' own: not of CMYK, Lab or YCbCr, which become RGB."""
+    """Whether the file's colour profile is one of the pixels' own: not of CMYK, Lab or YCbCr, which
+    become RGB.
+    """
     return image.mode in ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBX", "RGBA", "RGBa") or image.mode.startswith("I")
 
 
@@ -65,7 +73,10 @@ def eight_bits(values: np.ndarray) -> np.ndarray:
 
 
 def round_levels(values: np.ndarray) -> np.ndarray:
-    """Floats in levels of 255 as uint8: rounded half up and clipped to 0..255. Any shape to the same."""
+    """Floats in levels of 255 as uint8: rounded half up and clipped to 0..255.
+
+    Any shape to the same.
+    """
     return np.clip(values + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -88,7 +99,9 @@ def cmyk_to_srgb(image: Image.Image, icc_profile: bytes | None) -> np.ndarray:
 
 
 def _deep_colour(path, image):
-    """(H, W, 2, 3 or 4) uint16 of a PNG or PPM with 16 bits and more than one channel; None for any other image."""
+    """(H, W, 2, 3 or 4) uint16 of a PNG or PPM with 16 bits and more than one channel; None for any
+    other image.
+    """
     if image.format == "PNG" and (header := _png_header(path))[0] == 16 and header[1] in (2, 4, 6):
         with open(path, "rb") as file:
             pixels = imagecodecs.png_decode(file.read())
@@ -121,7 +134,9 @@ def _with_key(pixels, key):
 
 
 def _scale_key(path, image):
-    """A PNG's transparent grey of 1, 2 or 4 bits, to 8 as its pixels are: Pillow leaves it as it stands in the file."""
+    """A PNG's transparent grey of 1, 2 or 4 bits, to 8 as its pixels are: Pillow leaves it as it
+    stands in the file.
+    """
     key = image.info.get("transparency")
     if image.format == "PNG" and image.mode in ("1", "L") and isinstance(key, int):
         bits = _png_header(path)[0]

@@ -1,7 +1,8 @@
-"""data/image_reader.py: the one way from an image file to its pixels and all that has to survive, for every command.
+"""data/image_reader.py: the one way from an image file to its pixels and all that has to survive,
+for every command.
 
-Palettes become RGB or RGBA, CMYK becomes sRGB, the orientation is applied. What a viewer shows is what is read: no
-thumbnail, no mask, no stand-in of an animation.
+Palettes become RGB or RGBA, CMYK becomes sRGB, the orientation is applied. What a viewer shows is
+what is read: no thumbnail, no mask, no stand-in of an animation.
 """
 
 import contextlib
@@ -22,14 +23,17 @@ from data.orientations import orient
 from data.tiff_pixels import shown_page, tiff_pixels
 from errors import UserError, reason
 
-# Images above this are refused, all frames counted: x4 makes a gigapixel of it, and a small file can claim any size.
+# Images above this are refused, all frames counted: x4 makes a gigapixel of it, and a small file
+# can claim any size.
 MAX_PIXELS = 64_000_000
 _MAX_SIDE = 1_000_000  # libpng's limit; so thin an image takes hours
 
-# What a file may be, whatever its name says. Among the formats left out are those that run an interpreter (EPS).
+# What a file may be, whatever its name says. Among the formats left out are those that run an
+# interpreter (EPS).
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM")  # and TIFF
 TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-# In these a second frame is an animation. (In a JPEG it is the other eye, or a gain map: not missed.)
+# In these a second frame is an animation. (In a JPEG it is the other eye, or a gain map: not
+# missed.)
 ANIMATED = ("GIF", "WEBP", "PNG")
 
 _NOTHING = Metadata()
@@ -71,7 +75,9 @@ _OTHER_FILES = (
 
 
 class Still(NamedTuple):
-    """A decoded image, upright. colours (H, W, 3) or (H, W), uint8 or uint16; alpha (H, W) of the same type, or None."""
+    """A decoded image, upright. colours (H, W, 3) or (H, W), uint8 or uint16; alpha (H, W) of the
+    same type, or None.
+    """
 
     colours: np.ndarray
     alpha: np.ndarray | None = None
@@ -79,7 +85,9 @@ class Still(NamedTuple):
 
 
 class Animation(NamedTuple):
-    """frames: an iterator of `Still`s, decoded one at a time while the file is open. durations: of each, in ms."""
+    """frames: an iterator of `Still`s, decoded one at a time while the file is open. durations: of
+    each, in ms.
+    """
 
     frames: Iterator[Still]
     durations: list[int]
@@ -115,10 +123,11 @@ def open_image(
 ) -> Iterator[Still | Animation]:
     """Open an image file, for the time of a `with` block.
 
-    max_pixels: of all frames together; None: any number. first: of several frames or pages, the first one alone.
+    max_pixels: of all frames together; None: any number. first: of several frames or pages, the
+    first one alone.
     remedy: what to do about an image that is too large.
-    Raises UserError ("PATH: reason") when it is missing, empty, damaged, no image, or too large; for an animation also
-    from its iterator.
+    Raises UserError ("PATH: reason") when it is missing, empty, damaged, no image, or too large;
+    for an animation also from its iterator.
     """
     path, limit = Path(path), _Limit(max_pixels, remedy)
     if max_pixels is None:
@@ -136,7 +145,10 @@ def open_image(
 
 
 def read_still(path: str | Path, **options: Any) -> Still:
-    """Decode an image file; options and errors as of `open_image`. Raises UserError for an animation, too."""
+    """Decode an image file; options and errors as of `open_image`.
+
+    Raises UserError for an animation, too.
+    """
     with open_image(path, **options) as image:
         if isinstance(image, Animation):
             raise UserError(f"{path}: holds {len(image.durations)} frames, not a single image")
@@ -144,7 +156,10 @@ def read_still(path: str | Path, **options: Any) -> Still:
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
-    """(height, width) of what `open_image` gives for the first frame, from the header alone. Raises UserError."""
+    """(height, width) of what `open_image` gives for the first frame, from the header alone.
+
+    Raises UserError.
+    """
     path = Path(path)
     with _one_line(path, _Limit(None, "")):
         if _head(path) in TIFF_HEADS:
@@ -163,10 +178,13 @@ def image_size(path: str | Path) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def _one_line(path, limit):
-    """One line for whatever decoders raise on a damaged file, nearly everything: SyntaxError, struct.error, ..."""
+    """One line for whatever decoders raise on a damaged file, nearly everything: SyntaxError,
+    struct.error, ...
+    """
     try:
         with warnings.catch_warnings():
-            # Damaged metadata is left out, and is no reason to refuse an image; `limit` decides about size.
+            # Damaged metadata is left out, and is no reason to refuse an image; `limit` decides
+            # about size.
             warnings.simplefilter("ignore")
             yield
     except UserError as error:
@@ -183,7 +201,10 @@ def _one_line(path, limit):
 
 
 def _head(path):
-    """The first four bytes. Raises UserError for what is no file, or empty (a pipe would be waited for without end)."""
+    """The first four bytes.
+
+    Raises UserError for what is no file, or empty (a pipe would be waited for without end).
+    """
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -223,7 +244,9 @@ def _what_else(path):
 
 
 def _jpeg_precision(head):
-    """Bits a sample, of the frame header of a JPEG (ITU-T T.81, B.2.2); None where there is none."""
+    """Bits a sample, of the frame header of a JPEG (ITU-T T.81, B.2.2); None where there is
+    none.
+    """
     at = 2
     while at + 5 <= len(head) and head[at] == 0xFF:
         marker, length = head[at + 1], struct.unpack_from(">H", head, at + 2)[0]

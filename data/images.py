@@ -1,7 +1,8 @@
-"""data/images.py: which files are images, where they are, and their pixels as the networks learn from them.
+"""data/images.py: which files are images, where they are, and their pixels as the networks learn
+from them.
 
-Colour profiles are not applied: the numbers in the file are taken as sRGB, as every published figure of the field
-takes them.
+Colour profiles are not applied: the numbers in the file are taken as sRGB, as every published
+figure of the field takes them.
 """
 
 import os
@@ -26,7 +27,9 @@ _ARCHIVE_LEFTOVERS = "__MACOSX"  # macOS puts its own files there
 
 
 class Found(NamedTuple):
-    """What a folder holds. images: sorted by their path; others: {suffix: count}; unreadable: (subfolder, why)."""
+    """What a folder holds. images: sorted by their path; others: {suffix: count}; unreadable:
+    (subfolder, why).
+    """
 
     images: list[Path]
     others: Counter
@@ -36,8 +39,9 @@ class Found(NamedTuple):
 def search(folder: str | Path, *, leave_out: Path | None = None) -> Found:
     """All image files below a folder, at any depth.
 
-    An image is told by its suffix (IMAGE_SUFFIXES, any case). Names that start with a dot are skipped, folders too.
-    Links to folders are not followed, which could lead in circles; links to files are. leave_out: a folder, resolved.
+    An image is told by its suffix (IMAGE_SUFFIXES, any case). Names that start with a dot are
+    skipped, folders too. Links to folders are not followed, which could lead in circles; links to
+    files are. leave_out: a folder, resolved.
     Raises UserError where the folder is missing, is not a folder or cannot be read.
     """
     folder, found = Path(folder), Found([], Counter(), [])
@@ -68,7 +72,10 @@ def search(folder: str | Path, *, leave_out: Path | None = None) -> Found:
 
 
 def list_images(folder: str | Path) -> list[Path]:
-    """The images of `search`; a subfolder that cannot be read is left out with a warning. An empty list is no error."""
+    """The images of `search`; a subfolder that cannot be read is left out with a warning.
+
+    An empty list is no error.
+    """
     found = search(folder)
     for subfolder, why in found.unreadable:
         logging.warning("left out: folder %s: cannot be read (%s)", subfolder, why)
@@ -82,8 +89,9 @@ def _is_hidden(name):
 def read_rgb(path: str | Path) -> np.ndarray:
     """Read one image file as (H, W, 3) uint8 in 0..255, whatever it holds.
 
-    Grey becomes three equal channels; transparency is laid over white; 16 bits are scaled to 8 by 1/257, rounded. Of
-    several frames the first is taken. Raises UserError, "PATH: reason", as `data.image_reader.open_image`.
+    Grey becomes three equal channels; transparency is laid over white; 16 bits are scaled to 8 by
+    1/257, rounded. Of several frames the first is taken. Raises UserError, "PATH: reason", as
+    `data.image_reader.open_image`.
     """
     return on_white(read_still(path, max_pixels=_MAX_PIXELS, first=True, remedy="shrink or split it"))
 

@@ -1,6 +1,8 @@
-"""data/mapped_file.py: folders of pixels, built once, checked once a run and read through memory maps.
+"""data/mapped_file.py: folders of pixels, built once, checked once a run and read through memory
+maps.
 
-A build is written under a temporary name and renamed when complete. index.json describes the files and holds their CRC-32.
+A build is written under a temporary name and renamed when complete. index.json describes the files
+and holds their CRC-32.
 """
 
 import json
@@ -26,10 +28,12 @@ _checked = set()  # (path, inode, size, time of change) of what this process has
 
 
 class MappedFile:
-    """values: all that the file holds, a read-only 1-D array on a memory map; nothing is copied into memory.
+    """values: all that the file holds, a read-only 1-D array on a memory map; nothing is copied
+    into memory.
 
-    A deleted file can be read to the end of the program. One that is cut short cannot: a read beyond its new end kills the process, so ask
-    `holds` before. Raises OSError where the file cannot be opened, ValueError where it has not `length` values.
+    A deleted file can be read to the end of the program. One that is cut short cannot: a read
+    beyond its new end kills the process, so ask `holds` before. Raises OSError where the file
+    cannot be opened, ValueError where it has not `length` values.
     """
 
     def __init__(self, path: str | Path, *, dtype: Any, length: int) -> None:
@@ -37,7 +41,8 @@ class MappedFile:
         size, expected = os.fstat(self._file.fileno()).st_size, length * np.dtype(dtype).itemsize
         if size != expected:
             raise ValueError(f"{Path(path).name} has {size} bytes instead of {expected}")
-        # Viewed as a plain array (still on the map): slicing np.memmap itself costs several microseconds.
+        # Viewed as a plain array (still on the map): slicing np.memmap itself costs several
+        # microseconds.
         self.values = np.memmap(self._file, dtype, mode="r", shape=(length,)).view(np.ndarray)
 
     def holds(self, end: int) -> bool:
@@ -72,13 +77,18 @@ def open_folder(
     write: Callable[..., dict],
     what: str,
 ) -> tuple[dict, list[MappedFile]]:
-    """The index and the mapped files of a folder in the cache: built at the first call, reopened afterwards.
+    """The index and the mapped files of a folder in the cache: built at the first call, reopened
+    afterwards.
 
-    Where it is incomplete or damaged it is built again, with a warning. The check sums of the files are compared once in a process.
-    schema: of the index, as in `records`. lengths: `f(index)`, values in each of the files; raises ValueError for an index that is no sound one.
-    write: `f(*outputs)` gives each file's `write` the arrays and returns the index. what: what is in them, for messages.
+    Where it is incomplete or damaged it is built again, with a warning. The check sums of the files
+    are compared once in a process.
+    schema: of the index, as in `records`. lengths: `f(index)`, values in each of the files; raises
+    ValueError for an index that is no sound one.
+    write: `f(*outputs)` gives each file's `write` the arrays and returns the index. what: what is
+    in them, for messages.
 
-    Raises UserError where the cache cannot be written, is full or fails to keep what was written, and whatever `write` raises.
+    Raises UserError where the cache cannot be written, is full or fails to keep what was written,
+    and whatever `write` raises.
     """
 
     def opened():
@@ -142,7 +152,10 @@ def _publish(temporary, folder, files, *, faulty):
 
 
 def _check(folder, index, files):
-    """Compare the check sums, once in a process. A folder without any, of an earlier version, gets them."""
+    """Compare the check sums, once in a process.
+
+    A folder without any, of an earlier version, gets them.
+    """
     sums = {}
     for name in files:
         path = folder / name

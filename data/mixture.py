@@ -12,8 +12,8 @@ from errors import UserError
 class Mixture:
     """Two stores for training. Each row of a batch comes from one of them (`labelled_rows`).
 
-    unlabelled: a store whose labels are a teacher's images; labelled: one with originals, of the same scale. share: of the rows of
-    a batch that come from `labelled`, above 0 and below 1.
+    unlabelled: a store whose labels are a teacher's images; labelled: one with originals, of the
+    same scale. share: of the rows of a batch that come from `labelled`, above 0 and below 1.
     names, lr_shape, len: of the images of both, the unlabelled ones first.
     """
 
@@ -46,9 +46,11 @@ class Mixture:
 
 
 def labelled_rows(batch_size: int, share: float) -> np.ndarray:
-    """Which rows of a batch are labelled: (batch_size,) bool, as many as the share says, rounded, and evenly spread.
+    """Which rows of a batch are labelled: (batch_size,) bool, as many as the share says, rounded,
+    and evenly spread.
 
-    Spread, so that the parts of a batch (devices, --accumulate) hold about as many each. Raises UserError where it is none or all.
+    Spread, so that the parts of a batch (devices, --accumulate) hold about as many each. Raises
+    UserError where it is none or all.
     """
     count = round(batch_size * share)
     if not 0 < count < batch_size:

@@ -1,7 +1,9 @@
-"""data/orientations.py: the eight orientations of a square (four quarter turns, each also mirrored).
+"""data/orientations.py: the eight orientations of a square (four quarter turns, each also
+mirrored).
 
-Used to draw training crops in any orientation and, with the inverse, to average a network over all eight (geometric
-self-ensemble, EDSR, arXiv:1707.02921, section 3.4). Bicubic downscaling commutes with all of them.
+Used to draw training crops in any orientation and, with the inverse, to average a network over all
+eight (geometric self-ensemble, EDSR, arXiv:1707.02921, section 3.4). Bicubic downscaling commutes
+with all of them.
 """
 
 import numpy as np
@@ -12,7 +14,8 @@ ORIENTATIONS = 8
 def orient(image: np.ndarray, k: int) -> np.ndarray:
     """Mirror left to right if k >= 4, then turn by k % 4 quarters counter-clockwise.
 
-    image: (..., H, W, C), any type. Returns a view, (..., W, H, C) for odd k. ValueError for k outside 0..7.
+    image: (..., H, W, C), any type. Returns a view, (..., W, H, C) for odd k. ValueError for k
+    outside 0..7.
     """
     _check(k)
     if k >= 4:

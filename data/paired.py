@@ -1,7 +1,8 @@
-"""data/paired.py: two folders of images, originals and their low-resolution counterparts, matched by name.
+"""data/paired.py: two folders of images, originals and their low-resolution counterparts, matched
+by name.
 
-A low-resolution file belongs to the original of the same name below its folder, the suffix of the format left aside
-and, where no original bears the whole name, an ending x2, _x4 or -x8 as well:
+A low-resolution file belongs to the original of the same name below its folder, the suffix of the
+format left aside and, where no original bears the whole name, an ending x2, _x4 or -x8 as well:
 
     HR/city/0001.png      LR/city/0001.jpg  or  LR/city/0001x4.png  or  LR/city/0001_x4.png
 
@@ -26,7 +27,9 @@ _SCALE_ENDING = re.compile(r"[_-]?x\d+$", re.IGNORECASE)
 
 
 class FilePair(NamedTuple):
-    """Two files that belong together; `name` is the original's path below its folder, without suffix."""
+    """Two files that belong together; `name` is the original's path below its folder, without
+    suffix.
+    """
 
     name: str
     hr: Path
@@ -44,18 +47,21 @@ def paired(
 ) -> Source:
     """The images of two folders as a Source, pair by pair.
 
-    hr_dir, lr_dir: folders of originals and of their LR counterparts, searched with their subfolders; names match as
-    the module says.
-    split: "train" or "validation". With valid_dir and valid_lr_dir, those validate and all of hr_dir trains. Without
-    them every 20th pair of the sorted list, counted from the last and at most 50, is held out for validation.
-    scale: has to be that of the files: an LR side is the HR side divided by it, up to the rounding of whole pixels.
-    Where HR is not a multiple, both are cropped at the bottom and right to the part they share.
+    hr_dir, lr_dir: folders of originals and of their LR counterparts, searched with their
+    subfolders; names match as the module says.
+    split: "train" or "validation". With valid_dir and valid_lr_dir, those validate and all of
+    hr_dir trains. Without them every 20th pair of the sorted list, counted from the last and at
+    most 50, is held out for validation.
+    scale: has to be that of the files: an LR side is the HR side divided by it, up to the rounding
+    of whole pixels. Where HR is not a multiple, both are cropped at the bottom and right to the
+    part they share.
 
-    All names and sizes are checked before the first image is decoded. Every file without a counterpart and every
-    pair of another scale is logged as an error, then UserError is raised. A pair with a damaged file is left out when
-    it is decoded, with a warning that names the file.
-    Raises UserError also for a missing folder, folders without images, one pair only and no folders for validation,
-    one of the two validation folders without the other, and where no pair is usable; ValueError for another split.
+    All names and sizes are checked before the first image is decoded. Every file without a
+    counterpart and every pair of another scale is logged as an error, then UserError is raised. A
+    pair with a damaged file is left out when it is decoded, with a warning that names the file.
+    Raises UserError also for a missing folder, folders without images, one pair only and no folders
+    for validation, one of the two validation folders without the other, and where no pair is
+    usable; ValueError for another split.
     """
     check_split(split)
     if bool(valid_dir) != bool(valid_lr_dir):
@@ -84,8 +90,8 @@ def paired(
 def match_files(hr_root: Path, lr_root: Path) -> list[FilePair]:
     """The FilePairs of two folders, sorted by name.
 
-    Raises UserError where a folder is missing or empty, and where a file has no counterpart or more than one; each of
-    them is logged first.
+    Raises UserError where a folder is missing or empty, and where a file has no counterpart or more
+    than one; each of them is logged first.
     """
     hr_files, lr_files = (_by_name(root) for root in (hr_root, lr_root))
     counterparts = defaultdict(list)
@@ -108,8 +114,8 @@ def match_files(hr_root: Path, lr_root: Path) -> list[FilePair]:
 
 
 def check_scale(pairs: list[FilePair], *, scale: int, hr_root: Path, lr_root: Path) -> None:
-    """Raise UserError unless all pairs are of that scale, by the sizes in the files' headers; those that are not are
-    logged first.
+    """Raise UserError unless all pairs are of that scale, by the sizes in the files' headers; those
+    that are not are logged first.
 
     A file whose header cannot be read is passed over: decoding will name it.
     """
@@ -154,7 +160,9 @@ def _refuse(problems, summary):
 
 
 def _size(path):
-    """(height, width) as `read_rgb` would give it, from the header alone; None where it cannot be read."""
+    """(height, width) as `read_rgb` would give it, from the header alone; None where it cannot be
+    read.
+    """
     try:
         return image_size(path)
     except UserError:  # read_rgb says it when it gets there

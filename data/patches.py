@@ -1,8 +1,9 @@
 """data/patches.py: training batches of aligned LR and HR crops.
 
-Batch k is a pure function of (seed, k) and the store: all its random numbers come from one counter-based generator
-keyed by the two. A run that resumes at step k asks for `start=k` and sees exactly what it would have seen; workers take
-contiguous rows of the same global batch and so never overlap, whatever their number.
+Batch k is a pure function of (seed, k) and the store: all its random numbers come from one
+counter-based generator keyed by the two. A run that resumes at step k asks for `start=k` and sees
+exactly what it would have seen; workers take contiguous rows of the same global batch and so never
+overlap, whatever their number.
 """
 
 import atexit
@@ -40,20 +41,24 @@ def batches(
 ) -> "tf.data.Dataset":
     """An endless tf.data.Dataset of (lr, hr); its element j is batch start + j.
 
-    lr: (batch_size / shard_count, patch_size, patch_size, 3), hr: the same with sides patch_size * scale; both float32
-    in [0, 1], shapes static. The global batch has batch_size rows; shard i of n holds rows i * batch_size / n onwards.
+    lr: (batch_size / shard_count, patch_size, patch_size, 3), hr: the same with sides patch_size *
+    scale; both float32 in [0, 1], shapes static. The global batch has batch_size rows; shard i of n
+    holds rows i * batch_size / n onwards.
 
     store: of a `Mixture` the rows are drawn as `MixedSampler` says, and there is no `teacher`.
 
-    teacher: a `TeacherPictures` of this store; the elements are then (lr, hr, sr_teacher), the third aligned with hr.
+    teacher: a `TeacherPictures` of this store; the elements are then (lr, hr, sr_teacher), the
+    third aligned with hr.
 
-    Every crop of the LR images is about equally likely: an image is drawn in proportion to its pixels, a place and
-    one of eight orientations evenly. detail: how many crops to draw for each row (each with an image of its own),
-    keeping the busiest by the mean absolute luma gradient of its LR side; 1 keeps the first, hence draws evenly.
+    Every crop of the LR images is about equally likely: an image is drawn in proportion to its
+    pixels, a place and one of eight orientations evenly. detail: how many crops to draw for each
+    row (each with an image of its own), keeping the busiest by the mean absolute luma gradient of
+    its LR side; 1 keeps the first, hence draws evenly.
 
-    Images smaller than a patch are left out with one warning that counts them. An image that the store's files no
-    longer hold is named, skipped and counted: the next one that they do hold takes its place. Raises UserError where none is large
-    enough or the batch cannot be split evenly, ValueError for sizes, detail or shards out of range.
+    Images smaller than a patch are left out with one warning that counts them. An image that the
+    store's files no longer hold is named, skipped and counted: the next one that they do hold takes
+    its place. Raises UserError where none is large enough or the batch cannot be split evenly,
+    ValueError for sizes, detail or shards out of range.
     """
     import tensorflow as tf  # here, so that reading images does not wait for TensorFlow to load
 
@@ -81,7 +86,8 @@ def batches(
     atexit.register(_CALLS.wait)
     options = tf.data.Options()
     options.deterministic = True
-    # The shards are cut here; a second, automatic cut would break "batch k is a function of (seed, k)".
+    # The shards are cut here; a second, automatic cut would break "batch k is a function of (seed,
+    # k)".
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     dataset = tf.data.Dataset.counter(start=start)
     dataset = dataset.map(load, num_parallel_calls=min(4, os.cpu_count() or 1), deterministic=True)
@@ -114,7 +120,9 @@ class PatchSampler:
         self._lost = set()
 
     def batch(self, k: int, rows: Sequence[int] | np.ndarray) -> tuple[np.ndarray, ...]:
-        """Rows of global batch k: lr (R, p, p, 3) and hr (R, p * scale, p * scale, 3), uint8; with a teacher its image too."""
+        """Rows of global batch k: lr (R, p, p, 3) and hr (R, p * scale, p * scale, 3), uint8; with
+        a teacher its image too.
+        """
         rows = np.asarray(rows, np.int64)
         crops, orientations = (drawn[rows] for drawn in self._draw(k))
         self._replace_lost(crops)
@@ -138,7 +146,9 @@ class PatchSampler:
         return (lr, hr) if sr_teacher is None else (lr, hr, sr_teacher)
 
     def _draw(self, k):
-        """All random choices of global batch k: crops (B, detail, [image, top, left]) and orientations (B,)."""
+        """All random choices of global batch k: crops (B, detail, [image, top, left]) and
+        orientations (B,).
+        """
         key = np.array([self._seed % 2**64, k], np.uint64)
         generator = np.random.Generator(np.random.Philox(key=key))
         draws = generator.random((self._batch_size, self._detail, 3))
@@ -148,7 +158,9 @@ class PatchSampler:
         return np.concatenate([self._pictures[number][..., np.newaxis], corners], axis=-1), orientations
 
     def _replace_lost(self, crops):
-        """Point the crops (R, detail, 3), in place, from images that can no longer be read to the next that can."""
+        """Point the crops (R, detail, 3), in place, from images that can no longer be read to the
+        next that can.
+        """
         if self._readable(len(self._store) - 1):  # the last in the files: then all are there
             return
         for crop in crops.reshape(-1, 3):
@@ -173,7 +185,8 @@ class PatchSampler:
 
 
 class MixedSampler:
-    """Draws batches from a `Mixture`: row r of batch k is row r of batch k of one of its two stores.
+    """Draws batches from a `Mixture`: row r of batch k is row r of batch k of one of its two
+    stores.
 
     Which one does not depend on k (`labelled_rows`). options: those of `PatchSampler`.
     """
@@ -203,7 +216,9 @@ def _sampler(store, teacher, **options):
 
 
 def crop_pair(store: PictureStore, i: int, *, top: int, left: int, patch_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Views of the crop of image i at LR row `top`, LR column `left`: lr (p, p, 3), hr (p * scale, p * scale, 3)."""
+    """Views of the crop of image i at LR row `top`, LR column `left`: lr (p, p, 3), hr (p * scale,
+    p * scale, 3).
+    """
     scale = store.scale
     lr = store.lr(i)[top : top + patch_size, left : left + patch_size]
     hr = store.hr(i)[top * scale : (top + patch_size) * scale, left * scale : (left + patch_size) * scale]
@@ -211,7 +226,9 @@ def crop_pair(store: PictureStore, i: int, *, top: int, left: int, patch_size: i
 
 
 def busiest(candidates: np.ndarray) -> np.ndarray:
-    """Index of the crop with the largest mean absolute luma gradient: (R, n, p, p, 3) uint8 to (R,) int."""
+    """Index of the crop with the largest mean absolute luma gradient: (R, n, p, p, 3) uint8 to (R,)
+    int.
+    """
     if candidates.shape[1] == 1:
         return np.zeros(len(candidates), np.int64)
     luma = candidates @ LUMA
@@ -228,9 +245,10 @@ def _copy(turned, target):
 class _CallsInFlight:
     """Lets the exit of the program wait until tf.data's threads are out of Python.
 
-    tf.data works ahead in threads of its own. One that needs the interpreter while it shuts down is never answered, and
-    an iterator still alive waits for that thread: the program would print its last line and hang for ever. The work
-    ahead is bounded, so the threads fall idle by themselves a moment after the last batch was taken.
+    tf.data works ahead in threads of its own. One that needs the interpreter while it shuts down is
+    never answered, and an iterator still alive waits for that thread: the program would print its
+    last line and hang for ever. The work ahead is bounded, so the threads fall idle by themselves a
+    moment after the last batch was taken.
     """
 
     _IDLE_SECONDS = 0.2  # far longer than from the end of one call to the start of the next
@@ -263,7 +281,9 @@ _CALLS = _CallsInFlight()
 
 
 def check_patch_size(store: PictureStore | Mixture, patch_size: int) -> None:
-    """Raise UserError where no LR image of a store holds a patch: `batches` would, but perhaps after a teacher's hours."""
+    """Raise UserError where no LR image of a store holds a patch: `batches` would, but perhaps
+    after a teacher's hours.
+    """
     for part in (store.unlabelled, store.labelled) if isinstance(store, Mixture) else (store,):
         largest = max(min(part.lr_shape(i)) for i in range(len(part)))
         if largest < patch_size:

@@ -1,4 +1,5 @@
-"""data/photo_degradation.py: what happens to a photograph on its way through one phone and one web site.
+"""data/photo_degradation.py: what happens to a photograph on its way through one phone and one web
+site.
 
 Milder than data.real_degradation, and once only. In this order:
 
@@ -6,18 +7,20 @@ Milder than data.real_degradation, and once only. In this order:
     blur        in 70 %: Gaussian of 0.1 to 0.8 LR pixels, of lens, hand and demosaicing
     resize      Pillow's box, bilinear, bicubic or Lanczos filter, each antialiased, 22 % each; bilinear without
                 antialiasing, as OpenCV's default has it, 12 %
-    sharpening  in 40 %: unsharp mask of radius 0.5 to 1.5 pixels, amount 0.1 to 1; before the noise, whose sigma then
+    sharpening  in 40 %: unsharp mask of radius 0.5 to 1.5 pixels, amount 0.1 to 1; before the
+    noise, whose sigma then
                 is that of what the phone's own denoising leaves
     noise       in 75 %: Poisson and Gaussian (Foi et al. 2008, doi:10.1109/TIP.2008.2001399): its variance is a constant
-                and a share that grows with the level. sigma at mid-grey is 20 * u**3 of 255, u even in 0 to 1: 5 on
-                average, above 10 in a fifth. In half of them it is smoothed, as demosaicing leaves it; in 40 % it is the
-                same in R, G and B
+                and a share that grows with the level. sigma at mid-grey is 20 * u**3 of 255, u even
+                in 0 to 1: 5 on average, above 10 in a fifth. In half of them it is smoothed, as
+                demosaicing leaves it; in 40 % it is the same in R, G and B
     JPEG        quality 40 to 98, chroma halved in 70 %; in 40 % a second time with the 8x8 blocks at another place, as
                 after cropping
 
-The ranges of blur, noise and JPEG lie inside those of Real-ESRGAN (arXiv:2107.10833, appendix A: sigma 0.2 to 3 HR pixels
-at x4, noise 1 to 30, quality 30 to 95) but for the top of JPEG, since phones write 90 to 98. Its share of grey noise is
-taken over. The shares of clean images, filters, sharpening and second rounds are this project's choice.
+The ranges of blur, noise and JPEG lie inside those of Real-ESRGAN (arXiv:2107.10833, appendix A:
+sigma 0.2 to 3 HR pixels at x4, noise 1 to 30, quality 30 to 95) but for the top of JPEG, since
+phones write 90 to 98. Its share of grey noise is taken over. The shares of clean images, filters,
+sharpening and second rounds are this project's choice.
 """
 
 import numpy as np
@@ -47,10 +50,12 @@ _BLOCK = 8
 
 
 def degrade_as_phones_do(hr: np.ndarray, *, scale: int, rng: np.random.Generator) -> np.ndarray:
-    """The LR image of an HR image: (H, W, 3) to (H / scale, W / scale, 3), uint8 in 0..255, by the chain above.
+    """The LR image of an HR image: (H, W, 3) to (H / scale, W / scale, 3), uint8 in 0..255, by the
+    chain above.
 
-    H and W: multiples of scale. rng: the same state gives the same image. The pixel grids stay aligned: what is in the
-    middle of the one is in the middle of the other. At scale 1 nothing is resized, and a clean image is the original.
+    H and W: multiples of scale. rng: the same state gives the same image. The pixel grids stay
+    aligned: what is in the middle of the one is in the middle of the other. At scale 1 nothing is
+    resized, and a clean image is the original.
     """
     if rng.random() < _CLEAN_SHARE:
         return downscale(hr, scale)

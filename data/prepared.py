@@ -1,4 +1,6 @@
-"""data/prepared.py: data sets that TensorFlow Datasets downloads and prepares, and what can go wrong with that."""
+"""data/prepared.py: data sets that TensorFlow Datasets downloads and prepares, and what can go
+wrong with that.
+"""
 
 import urllib.error
 import urllib.request
@@ -14,12 +16,15 @@ _REACH_SECONDS = 20  # TensorFlow Datasets retries for more than three minutes, 
 
 
 def prepared_builder(name: str, *, dataset: str, data_dir: str | Path, url: Callable[[Any], str], remedy: str) -> Any:
-    """A TensorFlow Datasets builder whose data lie on disc, downloaded and prepared now where they do not.
+    """A TensorFlow Datasets builder whose data lie on disc, downloaded and prepared now where they
+    do not.
 
-    name: as TensorFlow Datasets has it, such as "div2k/bicubic_x4". dataset: as --dataset has it. url: `f(builder)`,
-    an address that has to be in reach for a download. remedy: the end of every error message.
+    name: as TensorFlow Datasets has it, such as "div2k/bicubic_x4". dataset: as --dataset has it.
+    url: `f(builder)`, an address that has to be in reach for a download. remedy: the end of every
+    error message.
 
-    Without a network it fails within about 20 seconds (and the time the system takes to give up on a host name).
+    Without a network it fails within about 20 seconds (and the time the system takes to give up on
+    a host name).
     Raises UserError for that and for any other failure to download or prepare.
     """
     try:
@@ -46,8 +51,8 @@ def builder_files(builder: Any) -> list[Path]:
 
 
 def read_in_order(builder: Any, split: str, **options: Any) -> Any:
-    """The examples of a split as numpy dicts, in the fixed order of the prepared files, one after the other and
-    nothing ahead.
+    """The examples of a split as numpy dicts, in the fixed order of the prepared files, one after
+    the other and nothing ahead.
 
     options: of `builder.as_dataset`.
     """
@@ -59,7 +64,9 @@ def read_in_order(builder: Any, split: str, **options: Any) -> Any:
 
 
 def _check_reachable(url, *, dataset, data_dir, remedy):
-    """Fail soon and in one line without a network, unless an earlier run has downloaded something to go on from."""
+    """Fail soon and in one line without a network, unless an earlier run has downloaded something
+    to go on from.
+    """
     if any(Path(data_dir, "downloads").glob("**/*.zip")):
         return
     try:

@@ -1,8 +1,8 @@
 """data/real_degradation.py: what happens to an image between the lens and the phone, twice over.
 
-The second-order model of Real-ESRGAN (arXiv:2107.10833, section 3; ranges from its appendix and published
-configuration): an image is blurred, resized, made noisy and compressed; and the result once more. Two things are
-random, the strengths and the order:
+The second-order model of Real-ESRGAN (arXiv:2107.10833, section 3; ranges from its appendix and
+published configuration): an image is blurred, resized, made noisy and compressed; and the result
+once more. Two things are random, the strengths and the order:
 
                     first pass                              second pass
     blur            always                                  in 80 % of the images
@@ -19,9 +19,10 @@ random, the strengths and the order:
     JPEG            quality 30 to 95, chroma halved         the same
     at the end      resize to the final size with a sinc filter in 80 %, before or after the second JPEG, evenly
 
-Deliberately different from the published code: within a pass blur, resize and noise come in any order (as in BSRGAN,
-arXiv:2103.14006; there they keep this one); and pixels are rounded to 8 bits between the steps, as they are between
-programs in the wild. Originals are not sharpened, as they are there before training.
+Deliberately different from the published code: within a pass blur, resize and noise come in any
+order (as in BSRGAN, arXiv:2103.14006; there they keep this one); and pixels are rounded to 8 bits
+between the steps, as they are between programs in the wild. Originals are not sharpened, as they
+are there before training.
 """
 
 from dataclasses import dataclass
@@ -67,12 +68,12 @@ _SECOND = _Pass(0.8, (0.2, 1.5), (0.3, 0.4, 0.3), (0.3, 1.2), (1.0, 25.0), (0.05
 
 
 def degrade_as_in_the_wild(hr: np.ndarray, *, scale: int, rng: np.random.Generator) -> np.ndarray:
-    """The LR image of an HR image: (H, W, 3) to (H / scale, W / scale, 3), uint8 in 0..255, by a chain drawn from
-    `rng`.
+    """The LR image of an HR image: (H, W, 3) to (H / scale, W / scale, 3), uint8 in 0..255, by a
+    chain drawn from `rng`.
 
-    H and W: multiples of scale. rng: a numpy.random.Generator; the same state gives the same image. The pixel grids
-    stay aligned: what is in the middle of the one is in the middle of the other. At scale 1 the ranges stay as
-    published for x4, which is a hard case for a restorer.
+    H and W: multiples of scale. rng: a numpy.random.Generator; the same state gives the same image.
+    The pixel grids stay aligned: what is in the middle of the one is in the middle of the other. At
+    scale 1 the ranges stay as published for x4, which is a hard case for a restorer.
     """
     size = hr.shape[0] // scale, hr.shape[1] // scale
     picture = _pass(hr, _FIRST, base=hr.shape[:2], rng=rng)
@@ -84,7 +85,9 @@ def degrade_as_in_the_wild(hr: np.ndarray, *, scale: int, rng: np.random.Generat
 
 
 def _pass(picture, ranges, *, base, rng):
-    """Blur, resize and noise in an order drawn at random. base: (height, width) that the resize factor refers to."""
+    """Blur, resize and noise in an order drawn at random. base: (height, width) that the resize
+    factor refers to.
+    """
     steps = {
         "blur": lambda x: _random_blur(x, ranges, rng),
         "resize": lambda x: _random_resize(x, ranges, base, rng),
@@ -110,7 +113,9 @@ def _random_blur(picture, ranges, rng):
 
 
 def random_kernel(rng: np.random.Generator, *, sigma: tuple[float, float]) -> np.ndarray:
-    """A kernel of one of the families in the table, (side, side) float64 that sums to one. sigma: range of standard deviations in pixels."""
+    """A kernel of one of the families in the table, (side, side) float64 that sums to one. sigma:
+    range of standard deviations in pixels.
+    """
     side = int(rng.choice(_KERNEL_SIDES))
     if rng.random() < _SINC_SHARE:
         return sinc_kernel(side, cutoff=rng.uniform(np.pi / (3 if side < 13 else 5), np.pi))

@@ -1,8 +1,10 @@
-"""data/sample.py: a handful of photographs that are already on the machine, to try the program without a download.
+"""data/sample.py: a handful of photographs that are already on the machine, to try the program
+without a download.
 
-They come inside the scikit-image package, which names their origin and licence under `skimage.data`. Far too few to
-train a good network; enough to see one learn, and for tests. Left out: diagrams, text, single-channel images, the
-retina scan (mostly black and smooth), and the right-hand twin of the stereo pair.
+They come inside the scikit-image package, which names their origin and licence under
+`skimage.data`. Far too few to train a good network; enough to see one learn, and for tests. Left
+out: diagrams, text, single-channel images, the retina scan (mostly black and smooth), and the
+right-hand twin of the stereo pair.
 """
 
 import importlib.util
@@ -38,7 +40,8 @@ def sample(
 
     degradation, degradation_seed, degradation_draws: how LR is made, see data.degradation.
 
-    Raises UserError where scikit-image, or one of the images in it, is missing; ValueError for another split.
+    Raises UserError where scikit-image, or one of the images in it, is missing; ValueError for
+    another split.
     """
     check_split(split)
     degrade = Degradation(degradation, scale, degradation_seed, degradation_draws).of(split)

@@ -1,7 +1,8 @@
 """data/source.py: what a data set is to the rest of the program.
 
-A *source* says which image pairs there are and can produce them, one after the other. It holds no pixels: those go
-through `data.store`, which keeps them decoded on disc. Each data set is a plain function that returns a Source.
+A *source* says which image pairs there are and can produce them, one after the other. It holds no
+pixels: those go through `data.store`, which keeps them decoded on disc. Each data set is a plain
+function that returns a Source.
 """
 
 import hashlib
@@ -25,10 +26,12 @@ _DECODING_VERSION = 2  # raise it when the same files would give another store: 
 class Source:
     """A data set, before decoding.
 
-    key: identifies the content; changes whenever a file (path, size, modification time) or an option changes.
-    description: one line for reports, such as "folder photos/ (485 pictures, LR: MATLAB bicubic x4)".
+    key: identifies the content; changes whenever a file (path, size, modification time) or an
+    option changes.
+    description: one line for reports, such as "folder photos/ (485 images, LR: MATLAB bicubic x4)".
     scale: HR pixels per LR pixel along a side.
-    pairs: yields (name, hr, lr); hr (H, W, 3) and lr (H / scale, W / scale, 3) uint8. It leaves unusable files out with
+    pairs: yields (name, hr, lr); hr (H, W, 3) and lr (H / scale, W / scale, 3) uint8. It leaves
+    unusable files out with
         a logged warning and raises UserError where none is usable.
     count: how many images there are at most, for the progress bar; None where that is not known.
     degradation: how LR came from HR, for the protocol of figures, such as "MATLAB bicubic x4".
@@ -53,9 +56,11 @@ def check_split(split: str) -> None:
 
 
 def fingerprint(files: Iterable[str | os.PathLike], **options: Any) -> str:
-    """A 40-digit hexadecimal key for these files (absolute path, size, modification time) under these options.
+    """A 40-digit hexadecimal key for these files (absolute path, size, modification time) under
+    these options.
 
-    A file that cannot be looked at, such as a link to nowhere, counts by its path: reading it is what fails, and says why.
+    A file that cannot be looked at, such as a link to nowhere, counts by its path: reading it is
+    what fails, and says why.
     """
     entries = []
     for path in files:
@@ -69,7 +74,9 @@ def fingerprint(files: Iterable[str | os.PathLike], **options: Any) -> str:
 
 
 def usable(items: Iterable[Item], read: Callable[[Item], Read], *, otherwise: str) -> Iterator[Read]:
-    """Yield read(item) of each item. Where `read` raises UserError the item is left out, and the error is a warning.
+    """Yield read(item) of each item.
+
+    Where `read` raises UserError the item is left out, and the error is a warning.
 
     Raises UserError(otherwise) in the end where all were left out.
     """

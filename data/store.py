@@ -1,17 +1,20 @@
 """data/store.py: images decoded once, kept on disc, and read through memory maps.
 
-Decoding 2K PNG files is what starves a training loop. A store holds a source's images as raw bytes in one file for HR
-and one for LR; a crop then costs a copy of its own pixels, memory does not grow with the number of images, and
-several processes share one page cache. Layout, below the cache folder:
+Decoding 2K PNG files is what starves a training loop. A store holds a source's images as raw bytes
+in one file for HR and one for LR; a crop then costs a copy of its own pixels, memory does not grow
+with the number of images, and several processes share one page cache. Layout, below the cache
+folder:
 
     <key>/hr.uint8  <key>/lr.uint8   all images one after the other, (H, W, 3) uint8 each
     <key>/index.json                 names, LR sizes, check sums
 
-Where a source draws several LR images of each original, pairs that follow one another share its HR image. Where it has no
-originals, there is no hr.uint8, and a teacher's images may stand in for them (`PictureStore.with_labels`).
+Where a source draws several LR images of each original, pairs that follow one another share its HR
+image. Where it has no originals, there is no hr.uint8, and a teacher's images may stand in for them
+(`PictureStore.with_labels`).
 
-The key belongs to the content: changed files or options build a new store beside the old one. Nothing deletes old
-stores; any folder here, `.building-*` of a killed run included, may be deleted whenever no run uses it.
+The key belongs to the content: changed files or options build a new store beside the old one.
+Nothing deletes old stores; any folder here, `.building-*` of a killed run included, may be deleted
+whenever no run uses it.
 """
 
 import sys
@@ -40,13 +43,16 @@ _SCHEMA = {
 class PictureStore:
     """Aligned image pairs, read from disc on demand.
 
-    scale, names, description, key, degradation, originals: as in the source. hr(i) is (H * scale, W * scale, 3), lr(i) is (H, W, 3): read-only
-    uint8 views into a memory map, in 0..255; nothing is copied. Without originals hr(i) raises ValueError, or is a teacher's
-    image where the store has those for labels.
+    scale, names, description, key, degradation, originals: as in the source. hr(i) is (H * scale, W
+    * scale, 3), lr(i) is (H, W, 3): read-only uint8 views into a memory map, in 0..255; nothing is
+    copied. Without originals hr(i) raises ValueError, or is a teacher's image where the store has
+    those for labels.
     """
 
     def __init__(self, *, index: dict[str, Any], hr: MappedFile | None, lr: MappedFile, originals: bool = True) -> None:
-        """index: the content of index.json. hr, lr: either file, `MappedFile` of uint8; hr may be None."""
+        """index: the content of index.json. hr, lr: either file, `MappedFile` of uint8; hr may be
+        None.
+        """
         self.scale = index["scale"]
         self.names = index["names"]
         self.description = index["description"]
@@ -83,7 +89,9 @@ class PictureStore:
         return self._shapes[i]
 
     def readable(self, i: int) -> bool:
-        """Whether both files still hold the i-th image: one that was cut short while it is in use does not."""
+        """Whether both files still hold the i-th image: one that was cut short while it is in use
+        does not.
+        """
         hr_end = self._hr_starts[i // self._draws + 1] * self.scale * self.scale
         return self._lr.holds(self._starts[i + 1]) and (self._hr is None or self._hr.holds(hr_end))
 
@@ -117,12 +125,14 @@ class PictureStore:
 def open_store(source: Source, *, cache_dir: str | Path = "datasets/cache") -> PictureStore:
     """The decoded images of a source, built at the first call and reopened afterwards.
 
-    A build is written under a temporary name and renamed when complete, so that a killed one is never mistaken for a
-    store; of two processes that build the same one, the first to finish wins and both use its files. A store that is
-    incomplete, or not what was written, is built again with a warning.
-    Images that were left out when they were decoded stay left out: a warning counts them every time.
+    A build is written under a temporary name and renamed when complete, so that a killed one is
+    never mistaken for a store; of two processes that build the same one, the first to finish wins
+    and both use its files. A store that is incomplete, or not what was written, is built again with
+    a warning. Images that were left out when they were decoded stay left out: a warning counts them
+    every time.
 
-    Raises UserError where the cache folder cannot be written or is full, and whatever the source raises.
+    Raises UserError where the cache folder cannot be written or is full, and whatever the source
+    raises.
     """
     folder = Path(cache_dir) / source.key
     index, (*hr, lr) = open_folder(
@@ -158,7 +168,8 @@ def _write(source, *files):
     """Decode the source into its files, of HR if it has originals and of LR; returns the index."""
     *hr_files, lr_file = files
     names, lr_shapes = [], []
-    # tqdm writes to stderr, which leaves stdout to results; into a log or a pipe it would leave half-drawn lines.
+    # tqdm writes to stderr, which leaves stdout to results; into a log or a pipe it would leave
+    # half-drawn lines.
     quiet = not sys.stderr.isatty()
     if quiet:
         logging.info("decoding images: %s", source.description)

@@ -1,7 +1,9 @@
-"""data/teacher_pictures.py: a teacher's images of a store's LR images, made once and kept on disc beside it.
+"""data/teacher_pictures.py: a teacher's images of a store's LR images, made once and kept on disc
+beside it.
 
-A frozen teacher gives the same image at every step, and is many times slower than the student that learns from it.
-Layout, below the cache folder; the key belongs to the store, the teacher and the format, so a changed one builds anew:
+A frozen teacher gives the same image at every step, and is many times slower than the student that
+learns from it. Layout, below the cache folder; the key belongs to the store, the teacher and the
+format, so a changed one builds anew:
 
     <key>/sr.uint8 or <key>/sr.float16   all images one after the other, (H * scale, W * scale, 3) each
     <key>/index.json                     names and sizes
@@ -27,7 +29,8 @@ from errors import UserError, reason
 
 
 class TeacherPictures:
-    """sr(i): the teacher's image of LR image i, a read-only (H * scale, W * scale, 3) view into a memory map.
+    """sr(i): the teacher's image of LR image i, a read-only (H * scale, W * scale, 3) view into a
+    memory map.
 
     dtype: uint8, levels in 0..255, or float16, in [0, 1]. pixels: the `MappedFile` behind it.
     """
@@ -58,9 +61,10 @@ def open_teacher_pictures(
 ) -> TeacherPictures:
     """The teacher's images of all of `store`, made at the first call and reopened afterwards.
 
-    upscale: lr (H, W, 3) uint8 to (H * scale, W * scale, 3) float32 in [0, 1], or uint8. teacher_key: text that tells this teacher from others.
-    Raises UserError where the cache folder cannot be written or has too little room, which is known before the first image, and
-    whatever `upscale` raises.
+    upscale: lr (H, W, 3) uint8 to (H * scale, W * scale, 3) float32 in [0, 1], or uint8.
+    teacher_key: text that tells this teacher from others.
+    Raises UserError where the cache folder cannot be written or has too little room, which is known
+    before the first image, and whatever `upscale` raises.
     """
     key = hashlib.sha256(f"{store.key} {teacher_key} {dtype}".encode()).hexdigest()[:40]
     folder = Path(cache_dir) / f"teacher-{key}"
@@ -78,10 +82,13 @@ def open_teacher_pictures(
 
 
 def export_lr(stores: Sequence[PictureStore], folder: str | Path) -> int:
-    """Write the low-resolution images of the stores as PNG files, for any upscaler. Returns how many.
+    """Write the low-resolution images of the stores as PNG files, for any upscaler.
 
-    folder: must not hold anything yet. Their names are those that `teacher_images` looks for. Raises UserError where it cannot be written,
-    and where two images differ in the suffix of their file alone.
+    Returns how many.
+
+    folder: must not hold anything yet. Their names are those that `teacher_images` looks for.
+    Raises UserError where it cannot be written, and where two images differ in the suffix of their
+    file alone.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -99,7 +106,10 @@ def export_lr(stores: Sequence[PictureStore], folder: str | Path) -> int:
 
 
 def _stems(names, *, flag):
-    """The names of images without the suffixes of their files. Raises UserError where two are one then."""
+    """The names of images without the suffixes of their files.
+
+    Raises UserError where two are one then.
+    """
     by_stem = {}
     for name in names:
         stem = Path(name).with_suffix("").as_posix() if Path(name).suffix.lower() in IMAGE_SUFFIXES else name
@@ -112,8 +122,9 @@ def _stems(names, *, flag):
 def teacher_images(folder: str | Path, store: PictureStore, *, cache_dir: str | Path) -> TeacherPictures:
     """Images that any upscaler made of the store's LR images, as TeacherPictures of format uint8.
 
-    folder: holds one image for each of `store.names`, under the same path but for the suffix, or with _x4 (the scale) before it, as upscale.py
-    names its results. Raises UserError where one is missing, damaged or not the scale times as large as the image it was made of.
+    folder: holds one image for each of `store.names`, under the same path but for the suffix, or
+    with _x4 (the scale) before it, as upscale.py names its results. Raises UserError where one is
+    missing, damaged or not the scale times as large as the image it was made of.
     """
     files = list_images(folder)
     found = {path.relative_to(folder).with_suffix("").as_posix(): path for path in files}

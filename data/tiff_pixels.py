@@ -1,8 +1,9 @@
-"""data/tiff_pixels.py: the pixels of a TIFF, decided by its own tags, whatever the depth (TIFF 6.0 and its Technical Note 1).
+"""data/tiff_pixels.py: the pixels of a TIFF, decided by its own tags, whatever the depth (TIFF 6.0
+and its Technical Note 1).
 
-tifffile decodes the samples, and what they mean is decided here: which page is the image, WhiteIsZero, palettes, inks,
-extra samples, premultiplied colours, planes, depth. JPEG, fax, Lab and YCbCr go through Pillow's libtiff, which gives
-8-bit RGB or grey.
+tifffile decodes the samples, and what they mean is decided here: which page is the image,
+WhiteIsZero, palettes, inks, extra samples, premultiplied colours, planes, depth. JPEG, fax, Lab and
+YCbCr go through Pillow's libtiff, which gives 8-bit RGB or grey.
 """
 
 import logging as python_logging
@@ -30,7 +31,10 @@ _INK_SET, _OLD_SUBFILE_TYPE, _OLD_REDUCED = 332, 255, 2
 
 
 def shown_page(file: tifffile.TiffFile, *, first: bool = False) -> tifffile.TiffPage:
-    """The page that is the image: no thumbnail and no mask. Raises UserError where there are several, unless `first`."""
+    """The page that is the image: no thumbnail and no mask.
+
+    Raises UserError where there are several, unless `first`.
+    """
     pages = list(file.pages)
     images = [page for page in pages if _is_image(page)]
     if not images:  # a thumbnail first, the image below it
@@ -50,9 +54,11 @@ def _is_image(page):
 def tiff_pixels(
     path: str | Path, file: tifffile.TiffFile, page: tifffile.TiffPage, icc_profile: bytes | None
 ) -> tuple[np.ndarray, bytes | None, bool]:
-    """(pixels, profile, upright) of a page: pixels as in `data.image_pixels`; the profile that belongs to them, or None.
+    """(pixels, profile, upright) of a page: pixels as in `data.image_pixels`; the profile that
+    belongs to them, or None.
 
-    upright: whether the orientation was applied already. Raises UserError for what is not supported.
+    upright: whether the orientation was applied already. Raises UserError for what is not
+    supported.
     """
     photometric = int(page.photometric)
     if int(page.compression) in _BY_PILLOW or photometric in (_YCBCR, _LAB):
@@ -95,7 +101,9 @@ def tiff_pixels(
 
 
 def _extra_samples(page, colours):
-    """The kind of each sample after the colours: 0 unknown, 1 alpha in premultiplied colours, 2 alpha."""
+    """The kind of each sample after the colours: 0 unknown, 1 alpha in premultiplied colours, 2
+    alpha.
+    """
     count = page.samplesperpixel - colours
     if not 0 <= count <= _MOST_SAMPLES:
         raise UserError(f"{page.samplesperpixel} samples a pixel are not supported in {page.photometric.name} colours")
@@ -121,7 +129,9 @@ def _samples(page):
 
 
 def _full_range(values, bits):
-    """Values of `bits` bits over the full range of 8 bits, or of 16 where there are more than 8; rounded half up."""
+    """Values of `bits` bits over the full range of 8 bits, or of 16 where there are more than 8;
+    rounded half up.
+    """
     if bits in (8, 16):
         return values
     dtype, most = (np.uint8, 2**bits - 1) if bits < 8 else (np.uint16, 2**bits - 1)
@@ -135,7 +145,10 @@ def _palette(page):
 
 
 def _divided(colours, alpha):
-    """Colours that were multiplied by alpha, as they were before. 8 bits are rounded down, as Pillow does."""
+    """Colours that were multiplied by alpha, as they were before.
+
+    8 bits are rounded down, as Pillow does.
+    """
     alpha, most = alpha[..., None].astype(np.uint64), np.iinfo(colours.dtype).max
     half = 0 if colours.dtype == np.uint8 else alpha // 2
     divided = (colours.astype(np.uint64) * most + half) // np.maximum(alpha, 1)

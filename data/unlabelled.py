@@ -1,7 +1,9 @@
-"""data/unlabelled.py: a folder of low-resolution images that have no originals, as an app shows them.
+"""data/unlabelled.py: a folder of low-resolution images that have no originals, as an app shows
+them.
 
-A teacher's images of them are the labels (`data.teacher_pictures`, `PictureStore.with_labels`). Each image is taken as it is:
-its blur, its noise and its JPEG blocks are what the student is to know.
+A teacher's images of them are the labels (`data.teacher_pictures`, `PictureStore.with_labels`).
+Each image is taken as it is: its blur, its noise and its JPEG blocks are what the student is to
+know.
 """
 
 from collections.abc import Iterator
@@ -31,15 +33,18 @@ def unlabelled(
 ) -> Source:
     """The images below a folder as a Source without originals.
 
-    split: "train" or "validation". With valid_dir, that folder of originals validates, as `data.folder.folder` has it under
-    `degradation`, and all of lr_dir trains. Without it every 20th image of the sorted list, counted from the last and at most 50, is
-    held out for validation; the rest trains.
-    An image of more than 1024 pixels to a side is cut into an even grid of tiles, "NAME tile 3"; in validation its middle is taken.
-    Images whose shorter side is below 64 / scale pixels are left out with a warning, and so are damaged ones.
-    hr_dir: not read; the originals that share a batch with these images are a data set of their own.
+    split: "train" or "validation". With valid_dir, that folder of originals validates, as
+    `data.folder.folder` has it under `degradation`, and all of lr_dir trains. Without it every 20th
+    image of the sorted list, counted from the last and at most 50, is held out for validation; the
+    rest trains. An image of more than 1024 pixels to a side is cut into an even grid of tiles,
+    "NAME tile 3"; in validation its middle is taken. Images whose shorter side is below 64 / scale
+    pixels are left out with a warning, and so are damaged ones.
+    hr_dir: not read; the originals that share a batch with these images are a data set of their
+    own.
 
-    Raises UserError for a missing folder, a folder without images, a single image and no valid_dir, and, once the images are read,
-    where none is usable; what `folder` raises for valid_dir. ValueError for another split.
+    Raises UserError for a missing folder, a folder without images, a single image and no valid_dir,
+    and, once the images are read, where none is usable; what `folder` raises for valid_dir.
+    ValueError for another split.
     """
     check_split(split)
     if valid_dir and split == "validation":

@@ -1,4 +1,6 @@
-"""Models against benchmarks: every image once, every model on it, one broken model not stopping the others."""
+"""Models against benchmarks: every image once, every model on it, one broken model not stopping the
+others.
+"""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -26,7 +28,10 @@ _MODEL_ERRORS = (UserError, MemoryError, tf.errors.OpError)
 
 
 def protocol(settings: Evaluate) -> dict[str, Any]:
-    """How the settings say that quality is measured: keyword arguments of evaluate_models. Raises UserError for tiles that do not fit the scale."""
+    """How the settings say that quality is measured: keyword arguments of evaluate_models.
+
+    Raises UserError for tiles that do not fit the scale.
+    """
     asked, scale = settings.measures, settings.pictures.scale
     if asked.tiles and asked.tiles % scale:
         raise UserError(f"--tiles={asked.tiles}: has to be a multiple of --scale={scale}")
@@ -52,15 +57,18 @@ def evaluate_models(
 ) -> Evaluation:
     """Measure every model on every image of every benchmark.
 
-    models: in the order of the table. benchmarks: see evaluation.pairs; what does not say by an attribute `degradation` how its LR images were
-    made counts as MATLAB's bicubic. border: pixels not measured at every side, `scale` when None. channel: one of CHANNELS. lpips: an
-    evaluation.lpips.LPIPS, or None. rgb: also measure PSNR on RGB and the grid. seams: also measure block seams, of the
-    originals too. tiles: stated in the result, and nothing else; the benchmarks
-    are cut already. watch: called as `watch(benchmark, pair, {model: sr})` with every image's results.
+    models: in the order of the table. benchmarks: see evaluation.pairs; what does not say by an
+    attribute `degradation` how its LR images were made counts as MATLAB's bicubic. border: pixels
+    not measured at every side, `scale` when None. channel: one of CHANNELS. lpips: an
+    evaluation.lpips.LPIPS, or None. rgb: also measure PSNR on RGB and the grid. seams: also measure
+    block seams, of the originals too. tiles: stated in the result, and nothing else; the benchmarks
+    are cut already. watch: called as `watch(benchmark, pair, {model: sr})` with every image's
+    results.
 
-    Each engine gets the LR image as the user's own would be given to it (tiled where large), and its output is
-    rounded to 8 bits. A model that fails is dropped, a benchmark with an unreadable image as well;
-    both are named in `failures` and the rest goes on. Images on which a model is exact are left out of the means.
+    Each engine gets the LR image as the user's own would be given to it (tiled where large), and
+    its output is rounded to 8 bits. A model that fails is dropped, a benchmark with an unreadable
+    image as well; both are named in `failures` and the rest goes on. Images on which a model is
+    exact are left out of the means.
     """
     border = scale if border is None else border
     evaluation = Evaluation(scale, border, channel, {name: ModelResult(model) for name, model in models.items()})
@@ -85,7 +93,8 @@ def evaluate_models(
 
 
 def flat_errors(upscaler: Upscaler) -> dict[str, int]:
-    """{"white", "grey", "black"}: the largest difference from the colour in what an image of it becomes, borders included, of 255.
+    """{"white", "grey", "black"}: the largest difference from the colour in what an image of it
+    becomes, borders included, of 255.
 
     upscaler: called as `upscale(image)`, uint8 to uint8.
     """

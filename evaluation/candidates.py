@@ -1,4 +1,6 @@
-"""What is compared: networks, bicubic interpolation, and images that something else has made; from the words of --models."""
+"""What is compared: networks, bicubic interpolation, and images that something else has made; from
+the words of --models.
+"""
 
 import os
 from collections.abc import Iterable
@@ -48,13 +50,17 @@ class BicubicEngine(Engine):
         self.scale = scale
 
     def __call__(self, lr: np.ndarray) -> np.ndarray:
-        """Upscale lr (1, h, w, 3) float32 in [0, 1], taken as 8 bits -> (1, s*h, s*w, 3) float32, steps of 1/255."""
+        """Upscale lr (1, h, w, 3) float32 in [0, 1], taken as 8 bits -> (1, s*h, s*w, 3) float32,
+        steps of 1/255.
+        """
         sr = upscale(to_uint8(lr[0]), self.scale)
         return sr[None].astype(np.float32) / np.float32(255)
 
 
 class ReadyPictures:
-    """Another upscaler's output: FOLDER/<benchmark>/<name>.png, or FOLDER/<name>.png where there is one benchmark."""
+    """Another upscaler's output: FOLDER/<benchmark>/<name>.png, or FOLDER/<name>.png where there is
+    one benchmark.
+    """
 
     def __init__(self, folder: str | Path):
         """Raises UserError when the folder is missing or holds no image at any depth."""
@@ -65,7 +71,8 @@ class ReadyPictures:
     def read(self, benchmark: str, name: str) -> np.ndarray:
         """The image that belongs to `name`, (H, W, 3) uint8.
 
-        Its file has that name, or that name with something appended (img_001_x4.png). Raises UserError when it is missing or unreadable.
+        Its file has that name, or that name with something appended (img_001_x4.png). Raises
+        UserError when it is missing or unreadable.
         """
         folder = self.folder / benchmark
         if not folder.is_dir():
@@ -77,9 +84,11 @@ class ReadyPictures:
 
 
 def default_models(student_run: Path | None, teacher: str, *, asked: bool = False) -> list[tuple[str, str]]:
-    """What there is to compare after a distillation: bicubic, the teacher, the student, its TFLite file; [(name, word)].
+    """What there is to compare after a distillation: bicubic, the teacher, the student, its TFLite
+    file; [(name, word)].
 
-    student_run: None for the shipped networks. asked: whether somebody named the teacher; otherwise it is left out where it is not there.
+    student_run: None for the shipped networks. asked: whether somebody named the teacher; otherwise
+    it is left out where it is not there.
     """
     words = [(BICUBIC, BICUBIC)]
     if student_run is None:
@@ -98,7 +107,10 @@ def default_models(student_run: Path | None, teacher: str, *, asked: bool = Fals
 
 
 def named(words: Iterable[str]) -> list[tuple[str, str]]:
-    """["bicubic", "small=runs/a"] to [(name, word)]; a name is what stands before =, or the word. Raises UserError for a name given twice."""
+    """["bicubic", "small=runs/a"] to [(name, word)]; a name is what stands before =, or the word.
+
+    Raises UserError for a name given twice.
+    """
     pairs = [tuple(word.split("=", 1)) if "=" in word else (word, word) for word in words]
     names = [name for name, _ in pairs]
     for name in names:
@@ -110,7 +122,8 @@ def named(words: Iterable[str]) -> list[tuple[str, str]]:
 def open_candidate(
     name: str, word: str, *, scale: int, threads: int | None = None, model_range: str | None = None
 ) -> Candidate:
-    """A Candidate from a word, as `runs.look_up` has it. model_range: see `inference.upscaler.open_engine`.
+    """A Candidate from a word, as `runs.look_up` has it. model_range: see
+    `inference.upscaler.open_engine`.
 
     Raises UserError naming what cannot be opened.
     """
@@ -134,7 +147,10 @@ def open_candidate(
 
 
 def use_threads(threads: int | None) -> int:
-    """Hold TensorFlow to so many threads, before it has started its own; all cores when None. Returns how many a model may use."""
+    """Hold TensorFlow to so many threads, before it has started its own; all cores when None.
+
+    Returns how many a model may use.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     use_tensorflow_threads(threads or cores)
     return threads or cores

@@ -1,4 +1,6 @@
-"""Charts with matplotlib, without a screen: quality against latency, and a sweep of network interpolation."""
+"""Charts with matplotlib, without a screen: quality against latency, and a sweep of network
+interpolation.
+"""
 
 import itertools
 import math
@@ -22,7 +24,9 @@ _HALO = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}  #
 
 
 def pareto_front(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The points that no other beats in both: fastest first. points: (milliseconds, quality); higher quality is better."""
+    """The points that no other beats in both: fastest first. points: (milliseconds, quality);
+    higher quality is better.
+    """
     front = []
     for latency, quality in sorted(points, key=lambda point: (point[0], -point[1])):
         if not front or quality > front[-1][1]:
@@ -31,7 +35,9 @@ def pareto_front(points: Iterable[tuple[float, float]]) -> list[tuple[float, flo
 
 
 def write_scatter(stem: str | Path, evaluation: Evaluation) -> list[Path]:
-    """Draw PSNR against latency, a panel for each benchmark, as STEM.png and STEM.svg. Returns the paths, [] when nothing was timed.
+    """Draw PSNR against latency, a panel for each benchmark, as STEM.png and STEM.svg.
+
+    Returns the paths, [] when nothing was timed.
 
     Raises UserError when a file cannot be written.
     """
@@ -61,7 +67,8 @@ def write_sweep(
     measure: str,
     protocol: str,
 ) -> list[Path]:
-    """Draw PSNR against `measure` ("lpips" or "ssim") along a sweep of alpha, a panel for each benchmark. Returns the paths.
+    """Draw PSNR against `measure` ("lpips" or "ssim") along a sweep of alpha, a panel for each
+    benchmark. Returns the paths.
 
     rows: (alpha, {benchmark: score}). Raises UserError when a file cannot be written.
     """
@@ -83,7 +90,10 @@ def write_sweep(
 
 
 def save_figure(figure: Figure, stem: str | Path) -> list[Path]:
-    """Write STEM.png and STEM.svg; returns the paths. Raises UserError when a file cannot be written."""
+    """Write STEM.png and STEM.svg; returns the paths.
+
+    Raises UserError when a file cannot be written.
+    """
     paths = [Path(f"{stem}.{suffix}") for suffix in ("png", "svg")]
     for path in paths:
         # Neither a date nor the version in the file: the same figures give the same bytes.
@@ -124,7 +134,9 @@ def _draw_panel(axis, points, *, title, show_y):
 
 
 def _label(axis, points):
-    """Names beside their points, as near as no other point or name is in the way; a line leads to those that had to go further."""
+    """Names beside their points, as near as no other point or name is in the way; a line leads to
+    those that had to go further.
+    """
     axis.figure.draw_without_rendering()  # settles the scales, and with them where the points are
     renderer = axis.figure.canvas.get_renderer()
     limits = axis.get_window_extent(renderer)

@@ -1,4 +1,6 @@
-"""evaluate.py's comparison: models opened, measured, timed, and reported, on the screen, as files and in the TensorBoard of their runs."""
+"""evaluate.py's comparison: models opened, measured, timed, and reported, on the screen, as files
+and in the TensorBoard of their runs.
+"""
 
 import math
 from collections.abc import Iterable
@@ -70,7 +72,9 @@ def compare(settings: Evaluate) -> int:
 
 
 def _student(settings):
-    """The student's run folder, where the settings do not say all that it would be asked for; None where nothing was trained."""
+    """The student's run folder, where the settings do not say all that it would be asked for; None
+    where nothing was trained.
+    """
     asked = settings.comparison
     if asked.models and asked.benchmarks and asked.output:
         return None
@@ -104,7 +108,9 @@ def _open_all(words, *, scale, threads, model_range) -> tuple[dict[str, Candidat
 
 
 def _refuse_ready_images(candidates, words):
-    """Raise UserError where images that another upscaler made of clean ones would stand beside results of degraded ones."""
+    """Raise UserError where images that another upscaler made of clean ones would stand beside
+    results of degraded ones.
+    """
     ready = [name for name, candidate in candidates.items() if candidate.pictures]
     if ready and set(words) - {CLEAN}:
         raise UserError(
@@ -152,7 +158,8 @@ def trained_steps(run: str | Path) -> int:
 
 
 def write_to_tensorboard(logs: Path, evaluation: Evaluation, name: str, *, step: int, images: Iterable[Path]) -> None:
-    """Write the figures of model `name` as evaluation/<benchmark>/<measure>, the whole table as text, and PNG files.
+    """Write the figures of model `name` as evaluation/<benchmark>/<measure>, the whole table as
+    text, and PNG files.
 
     logs: TensorBoard folder. step: where on the axis of the run's curves.
     """

@@ -1,8 +1,11 @@
-"""Where do the models differ? Finds the regions, scores them, and draws the sheet that shows them, with Pillow: no screen needed.
+"""Where do the models differ?
+
+Finds the regions, scores them, and draws the sheet that shows them, with Pillow: no screen needed.
 
     | image, region marked | LR | bicubic | model | model | HR |
 
-Under each crop stand two figures: the PSNR of what is shown, and in grey that of the whole image. Every pixel of a crop is an exact square.
+Under each crop stand two figures: the PSNR of what is shown, and in grey that of the whole image.
+Every pixel of a crop is an exact square.
 """
 
 from collections.abc import Iterable
@@ -34,7 +37,9 @@ _LEGEND = (
 
 
 class View(NamedTuple):
-    """What one model makes of a region: pixels (size, size, 3) uint8; and PSNR on Y, of the region and the image."""
+    """What one model makes of a region: pixels (size, size, 3) uint8; and PSNR on Y, of the region
+    and the image.
+    """
 
     pixels: np.ndarray
     crop_psnr: float
@@ -42,9 +47,11 @@ class View(NamedTuple):
 
 
 class Crop(NamedTuple):
-    """One row of the sheet: a square of `size` HR pixels at (top, left), and what each model shows there.
+    """One row of the sheet: a square of `size` HR pixels at (top, left), and what each model shows
+    there.
 
-    scale, border: of the measurement. difference: see `different_regions`. views: name -> View, in the models' order.
+    scale, border: of the measurement. difference: see `different_regions`. views: name -> View, in
+    the models' order.
     """
 
     name: str
@@ -65,10 +72,11 @@ class CropChooser:
     """
 
     def __init__(self, models: dict[str, Candidate], *, rows: int = 4, crop_size: int = 64, border: int | None = None):
-        """models: dict name -> Candidate; in front come the input, its pixels repeated, and bicubic if there is none.
+        """models: dict name -> Candidate; in front come the input, its pixels repeated, and bicubic
+        if there is none.
 
-        crop_size: HR pixels per side, less where an image is smaller. border: HR pixels that are neither measured nor shown at the image's
-        borders, the scale when None.
+        crop_size: HR pixels per side, less where an image is smaller. border: HR pixels that are
+        neither measured nor shown at the image's borders, the scale when None.
         """
         self._rows, self._size, self._border = rows, crop_size, border
         self._bicubic = [name for name, model in models.items() if model.is_bicubic]
@@ -92,7 +100,8 @@ class CropChooser:
             border=border,
             most=self._rows,
         )
-        # Later regions of an image are kept only while there are few images: most are not worth measuring.
+        # Later regions of an image are kept only while there are few images: most are not worth
+        # measuring.
         last = self._kept[-1][:3] if len(self._kept) == self._rows else (self._rows,)
         regions = [(rank, *region) for rank, region in enumerate(regions) if (rank, -region[2], self._pictures) < last]
         whole = {name: psnr(pair.hr, sr, border=border) for name, sr in results.items()} if regions else {}
@@ -109,7 +118,8 @@ class CropChooser:
     def crops(self, names: Iterable[str] | None = None) -> list[Crop]:
         """The Crops that were kept: images that differ most first, regions of one image together.
 
-        names: of the models to show, all when None (one that failed half-way cannot be shown everywhere).
+        names: of the models to show, all when None (one that failed half-way cannot be shown
+        everywhere).
         """
         strongest = {}
         for _, difference, picture, _ in self._kept:
@@ -122,14 +132,19 @@ class CropChooser:
         ]
 
     def _voters(self, results):
-        """Name the models whose difference counts: bicubic, far from any network everywhere, only beside a single one."""
+        """Name the models whose difference counts: bicubic, far from any network everywhere, only
+        beside a single one.
+        """
         models = [name for name in results if name != _INPUT]
         networks = [name for name in models if name not in (self._bicubic or ["bicubic"])]
         return networks if len(networks) > 1 else models
 
 
 def write_sheet(path: str | Path, crops: list[Crop], *, crop_size: int = 64, zoom: int = 4) -> None:
-    """Write the sheet of `crops` as PNG. zoom: integer factor, nearest neighbour. Raises UserError when it cannot be written."""
+    """Write the sheet of `crops` as PNG. zoom: integer factor, nearest neighbour.
+
+    Raises UserError when it cannot be written.
+    """
     if not crops:
         raise UserError("a comparison needs at least one picture")
     sheet = draw_sheet(crops, tile=crop_size * zoom, zoom=zoom)
@@ -138,11 +153,13 @@ def write_sheet(path: str | Path, crops: list[Crop], *, crop_size: int = 64, zoo
 
 
 def different_regions(pictures: list[np.ndarray], *, size: int, border: int, most: int) -> list[tuple[int, int, float]]:
-    """Find where images of one size differ most: up to `most` (top, left, difference) of squares of `size` inside `border`.
+    """Find where images of one size differ most: up to `most` (top, left, difference) of squares of
+    `size` inside `border`.
 
-    The difference is the standard deviation of luma across the images, averaged over the square; of equal squares the
-    topmost, then the leftmost is taken, so that the choice is the same every time. Where size and border leave no
-    room, the border gives way. The squares do not overlap, the strongest comes first, and those after it have some difference.
+    The difference is the standard deviation of luma across the images, averaged over the square; of
+    equal squares the topmost, then the leftmost is taken, so that the choice is the same every
+    time. Where size and border leave no room, the border gives way. The squares do not overlap, the
+    strongest comes first, and those after it have some difference.
     """
     difference = np.stack([rgb_to_y(picture) for picture in pictures]).std(axis=0)
     border = min(border, (min(difference.shape) - size) // 2)
@@ -164,8 +181,8 @@ def different_regions(pictures: list[np.ndarray], *, size: int, border: int, mos
 def draw_sheet(crops: list[Crop], *, tile: int, zoom: int) -> Image.Image:
     """Draw crops that all show the same models.
 
-    tile: pixels of the sheet per side of a crop; zoom: integer factor of enlargement. A crop smaller than tile /
-    zoom stands in the middle of its place. Returns a PIL image in RGB.
+    tile: pixels of the sheet per side of a crop; zoom: integer factor of enlargement. A crop
+    smaller than tile / zoom stands in the middle of its place. Returns a PIL image in RGB.
     """
     fonts = {"plain": _font("DejaVuSans.ttf"), "bold": _font("DejaVuSans-Bold.ttf")}
     titles = [_wrap(name, fonts["bold"], tile) for name in ("", *crops[0].views, "HR")]
@@ -223,7 +240,10 @@ def _enlarged(pixels, zoom):
 
 
 def _paste(sheet, picture, x, y, *, tile):
-    """In the middle of the tile at (x, y), with a hair line around. Returns where its corner came to lie."""
+    """In the middle of the tile at (x, y), with a hair line around.
+
+    Returns where its corner came to lie.
+    """
     x, y = x + (tile - picture.width) // 2, y + (tile - picture.height) // 2
     ImageDraw.Draw(sheet).rectangle([x - 1, y - 1, x + picture.width, y + picture.height], outline=_FRAME)
     sheet.paste(picture, (x, y))
@@ -235,7 +255,8 @@ def _left(column, tile):
 
 
 def _font(name):
-    # matplotlib brings DejaVu with it: the same letters on every machine, Greek, Cyrillic and signs included.
+    # matplotlib brings DejaVu with it: the same letters on every machine, Greek, Cyrillic and signs
+    # included.
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), _TEXT)
 
 

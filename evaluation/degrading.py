@@ -1,6 +1,8 @@
-"""evaluate.py --degrade: benchmarks whose low-resolution images are JPEG, or noisy, or made as training makes them.
+"""evaluate.py --degrade: benchmarks whose low-resolution images are JPEG, or noisy, or made as
+training makes them.
 
-What becomes of an image is a function of its number in the benchmark alone, counted from 0, tiles one by one: everybody gets the same.
+What becomes of an image is a function of its number in the benchmark alone, counted from 0, tiles
+one by one: everybody gets the same.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,8 +23,9 @@ class DegradedPairs:
     """The pairs of a benchmark with degraded LR images; can be iterated again if `pairs` can."""
 
     def __init__(self, pairs: Iterable[Pair], word: str, *, scale: int):
-        """word: jpeg:QUALITY (chroma 4:2:0) and noise:SIGMA (of 255, in each channel its own) work on the LR images that are there; a name of
-        `settings.pictures.DEGRADATIONS` makes them of the originals.
+        """word: jpeg:QUALITY (chroma 4:2:0) and noise:SIGMA (of 255, in each channel its own) work
+        on the LR images that are there; a name of `settings.pictures.DEGRADATIONS` makes them of
+        the originals.
         """
         self._pairs = pairs
         self._kind, _, number = word.partition(":")
@@ -51,7 +54,8 @@ class DegradedPairs:
 
 
 def degraded(benchmarks: dict[str, Iterable[Pair]], settings: Evaluate) -> dict[str, Iterable[Pair]]:
-    """{"Set14 jpeg:30": pairs}: each benchmark once for each word of --degrade, "clean" under its own name; as they are without the flag.
+    """{"Set14 jpeg:30": pairs}: each benchmark once for each word of --degrade, "clean" under its
+    own name; as they are without the flag.
 
     Raises UserError where LR images that are given would have to be made of the originals.
     """

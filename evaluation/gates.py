@@ -1,4 +1,6 @@
-"""Gates for continuous integration: is a model good enough, and no worse or slower than the one before?"""
+"""Gates for continuous integration: is a model good enough, and no worse or slower than the one
+before?
+"""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -10,7 +12,9 @@ from settings.evaluation import Evaluate
 
 
 def asked_gates(settings: Evaluate, names: Sequence[str], benchmarks: Iterable[str]) -> dict[str, Any]:
-    """The arguments of `missed` that the settings ask for. Raises UserError for what cannot be met or means nothing, before anything is measured.
+    """The arguments of `missed` that the settings ask for.
+
+    Raises UserError for what cannot be met or means nothing, before anything is measured.
 
     names: the rows of the table. benchmarks: their names.
     """
@@ -46,9 +50,10 @@ def missed(
 ) -> list[str]:
     """The gates that were not met, a line each; an empty list when all were.
 
-    Every sound model is held to them, but bicubic and the baseline. min_psnr: {benchmark: dB}. max_drop: most dB of PSNR below
-    the baseline, on each benchmark. max_ms_ratio: most median milliseconds, over the baseline's. A figure that is missing or nan misses its gate,
-    and so does everything where the gate itself is nan.
+    Every sound model is held to them, but bicubic and the baseline. min_psnr: {benchmark: dB}.
+    max_drop: most dB of PSNR below the baseline, on each benchmark. max_ms_ratio: most median
+    milliseconds, over the baseline's. A figure that is missing or nan misses its gate, and so does
+    everything where the gate itself is nan.
     """
     lines = []
     for name, result in evaluation.sound.items():

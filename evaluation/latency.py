@@ -13,7 +13,9 @@ from inference.tiling import upscale_tiled
 
 @dataclass
 class Latency:
-    """Milliseconds for one picture of `height` x `width` LR pixels. threads: that the networks may use; None where nobody said."""
+    """Milliseconds for one image of `height` x `width` LR pixels. threads: that the networks may
+    use; None where nobody said.
+    """
 
     median_ms: float
     p90_ms: float
@@ -33,15 +35,19 @@ def measure(
     threads: int | None = None,
     failures: dict[str, str] | None = None,
 ) -> dict[str, Latency]:
-    """Time engines in turn, A B C A B C ...: a slow spell of the machine does not fall on one of them alone.
+    """Time engines in turn, A B C A B C ...: a slow spell of the machine does not fall on one of
+    them alone.
 
-    engines: dict name -> engine (see inference.engines). Each upscales the same noise of `height` x `width`; an
-    engine of another fixed size does it in tiles, the time for them included. `warmup` rounds are not counted:
-    they trace graphs and allocate buffers. threads: stated in the result, and nothing else; engines have their own.
+    engines: dict name -> engine (see inference.engines). Each upscales the same noise of `height` x
+    `width`; an engine of another fixed size does it in tiles, the time for them included. `warmup`
+    rounds are not counted: they trace graphs and allocate buffers. threads: stated in the result,
+    and nothing else; engines have their own.
 
-    failures: a dict that takes the engines that cannot run, name -> the reason in one line; without it they raise.
+    failures: a dict that takes the engines that cannot run, name -> the reason in one line; without
+    it they raise.
 
-    Returns a dict name -> Latency, in the same order. Raises UserError when an engine cannot run, ValueError for repetitions < 1.
+    Returns a dict name -> Latency, in the same order. Raises UserError when an engine cannot run,
+    ValueError for repetitions < 1.
     """
     if repetitions < 1:
         raise ValueError(f"repetitions {repetitions}: must be at least 1")

@@ -1,7 +1,9 @@
-"""The distillation ledger: what each transfer method gains over the same student trained alone, and how sure that is.
+"""The distillation ledger: what each transfer method gains over the same student trained alone, and
+how sure that is.
 
-A gain is a mean difference of PSNR or LPIPS, image by image and seed by seed; it is positive where the method is better. Its interval comes
-from a paired bootstrap over both, `results.paired_interval`, because a claim is about new seeds *and* new images.
+A gain is a mean difference of PSNR or LPIPS, image by image and seed by seed; it is positive where
+the method is better. Its interval comes from a paired bootstrap over both,
+`results.paired_interval`, because a claim is about new seeds *and* new images.
 """
 
 import json
@@ -35,7 +37,9 @@ _DIGITS = {"psnr": 3, "lpips": 4}
 
 @dataclass
 class Run:
-    """One training run of a student. equal: what has to be equal in all runs of a ledger, {name: value}."""
+    """One training run of a student. equal: what has to be equal in all runs of a ledger, {name:
+    value}.
+    """
 
     path: str
     method: str
@@ -46,9 +50,11 @@ class Run:
 
 @dataclass
 class Gain:
-    """What a method gained on a benchmark; low, high: the 95 % interval. share: of the gap between alone and teacher, None without one.
+    """What a method gained on a benchmark; low, high: the 95 % interval. share: of the gap between
+    alone and teacher, None without one.
 
-    measure: "psnr" in dB or "lpips". value: its mean. gain is above 0 where the method is better: more dB, less LPIPS.
+    measure: "psnr" in dB or "lpips". value: its mean. gain is above 0 where the method is better:
+    more dB, less LPIPS.
     """
 
     method: str
@@ -64,9 +70,11 @@ class Gain:
 
 
 def differences(runs: Iterable[Run]) -> list[str]:
-    """What keeps `runs` from being compared, a line each: settings and seeds that are not equal, and methods that are missing.
+    """What keeps `runs` from being compared, a line each: settings and seeds that are not equal,
+    and methods that are missing.
 
-    An empty list says that they form a ledger: one method is "alone", and every method has the same seeds.
+    An empty list says that they form a ledger: one method is "alone", and every method has the same
+    seeds.
     """
     lines = []
     for name in sorted({name for run in runs for name in run.equal}):
@@ -98,8 +106,9 @@ def differences(runs: Iterable[Run]) -> list[str]:
 def gains(scores: dict[str, Scores], *, teacher: Scores | None = None, draws: int = DRAWS) -> list[Gain]:
     """Gain of every method over "alone".
 
-    scores: {method: {(benchmark, measure): array (seeds, images)}}, seeds and images in the same order for all methods. measure: "psnr"
-    in dB or "lpips". teacher: {(benchmark, measure): array (images,)}, or None. Methods come in their order, benchmarks within.
+    scores: {method: {(benchmark, measure): array (seeds, images)}}, seeds and images in the same
+    order for all methods. measure: "psnr" in dB or "lpips". teacher: {(benchmark, measure): array
+    (images,)}, or None. Methods come in their order, benchmarks within.
     """
     found = []
     for method, benchmarks in scores.items():
@@ -150,7 +159,10 @@ def _listed(values):
 
 
 def write_ledger(settings: Evaluate, words: Sequence[str]) -> int:
-    """Compare the runs of `words` and write ledger.md, .csv and .json into --output. Returns the exit status."""
+    """Compare the runs of `words` and write ledger.md, .csv and .json into --output.
+
+    Returns the exit status.
+    """
     runs = [read_run(Path(word)) for word in words]
     unequal = differences(runs)
     if unequal:
@@ -179,7 +191,10 @@ def write_ledger(settings: Evaluate, words: Sequence[str]) -> int:
 
 
 def read_run(folder: Path) -> Run:
-    """A Run from its config.txt and report.json. Raises UserError when it is no finished run of a student."""
+    """A Run from its config.txt and report.json.
+
+    Raises UserError when it is no finished run of a student.
+    """
     try:
         config = read_config(folder / CONFIG)
         report = read_report(folder)
@@ -196,7 +211,9 @@ def read_run(folder: Path) -> Run:
 
 
 def method_name(method: str, config: dict[str, str]) -> str:
-    """A run's method with the switches that make another method of it: "g2g, cached ensemble", "g2g_al, jointly"."""
+    """A run's method with the switches that make another method of it: "g2g, cached ensemble",
+    "g2g_al, jointly".
+    """
     switches = []
     if config.get("teacher_images"):
         switches.append("given pictures")
@@ -208,7 +225,9 @@ def method_name(method: str, config: dict[str, str]) -> str:
 
 
 def _teacher(settings, runs):
-    """The weight file the gap is measured to: --teacher where given, else the one that all runs had; None where there is none."""
+    """The weight file the gap is measured to: --teacher where given, else the one that all runs
+    had; None where there is none.
+    """
     if "teacher" in settings.given:
         return find_weights(settings.comparison.teacher)
     named = {run.teacher for run in runs if run.method != ALONE}
@@ -225,7 +244,9 @@ def _teacher(settings, runs):
 
 
 def _pictures(evaluation, name):
-    """{(benchmark, measure): array (images,)}, measure "psnr" and, where it was measured, "lpips"."""
+    """{(benchmark, measure): array (images,)}, measure "psnr" and, where it was measured,
+    "lpips".
+    """
     return {
         (benchmark, measure): values
         for benchmark, score in evaluation.models[name].benchmarks.items()

@@ -1,8 +1,10 @@
-"""LPIPS: how different two pictures look, measured in the features of a network; 0 is equal, lower is better.
+"""LPIPS: how different two images look, measured in the features of a network; 0 is equal, lower is
+better.
 
-Zhang, Isola, Efros, Shechtman, Wang: "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric",
-arXiv:1801.03924, version 0.1 with SqueezeNet 1.1 as its backbone. The weights (3 MB, BSD-2) are no part of this repository: `LPIPS`
-reads them from an .npz of the original's parameters, named as there with "__" for ".", convolutions as (out, in, height, width).
+Zhang, Isola, Efros, Shechtman, Wang: "The Unreasonable Effectiveness of Deep Features as a
+Perceptual Metric", arXiv:1801.03924, version 0.1 with SqueezeNet 1.1 as its backbone. The weights
+(3 MB, BSD-2) are no part of this repository: `LPIPS` reads them from an .npz of the original's
+parameters, named as there with "__" for ".", convolutions as (out, in, height, width).
 """
 
 from pathlib import Path
@@ -16,7 +18,8 @@ from losses.pretrained import read_arrays
 
 SMALLEST = 17  # pixels: what the three poolings leave a value of
 
-# The layers of SqueezeNet 1.1 after its first convolution: fire modules, and poolings that halve the picture.
+# The layers of SqueezeNet 1.1 after its first convolution: fire modules, and poolings that halve
+# the image.
 _POOL = "pool"
 _LAYERS = (
     (_POOL, "net__slice2__3", "net__slice2__4"),
@@ -28,7 +31,8 @@ _LAYERS = (
 )
 _STRIDES = (2, 4, 8, 16, 16, 16, 16)  # pixels between neighbouring features: one entry for each compared layer
 
-# Rows beside a strip that can reach its features: 8 features of 16 pixels from below, 6 from above, and some to spare.
+# Rows beside a strip that can reach its features: 8 features of 16 pixels from below, 6 from above,
+# and some to spare.
 _HALO = 192
 _STRIP_PIXELS = 3_000_000
 
@@ -45,7 +49,8 @@ class LPIPS:
     """The measure, with the weights of one file. Call it as `lpips(hr, sr)`."""
 
     def __init__(self, path: str | Path, *, strip_pixels: int = _STRIP_PIXELS) -> None:
-        """path: the .npz file. strip_pixels: about how many pixels are looked at at once; it bounds memory and does not change the result.
+        """path: the .npz file. strip_pixels: about how many pixels are looked at at once; it bounds
+        memory and does not change the result.
 
         Raises UserError when the file is missing, damaged or lacks a parameter.
         """
@@ -73,7 +78,7 @@ class LPIPS:
         self._difference_maps = tf.function(self._maps, input_signature=[tf.TensorSpec((2, None, None, 3), tf.float32)])
 
     def __call__(self, hr: np.ndarray, sr: np.ndarray) -> float:
-        """LPIPS of two pictures (H, W, 3), uint8, or float in [0, 1]; a float.
+        """LPIPS of two images (H, W, 3), uint8, or float in [0, 1]; a float.
 
         Raises UserError when the sizes differ or a side is shorter than SMALLEST.
         """
@@ -99,7 +104,9 @@ class LPIPS:
         return float((totals / counts).sum())
 
     def _maps(self, pair):
-        """For each layer the weighted squared difference of unit features, (h, w). pair: (2, H, W, 3) in [0, 1]."""
+        """For each layer the weighted squared difference of unit features, (h, w). pair: (2, H, W,
+        3) in [0, 1].
+        """
         x = tf.nn.relu(_conv((2.0 * pair - 1.0 - self._shift) / self._scale, self._first, stride=2, padding="VALID"))
         features = [x]
         for layer in self._layers:
@@ -125,7 +132,9 @@ def _fire(x, fire):
 
 
 def _pool(x):
-    """3x3 at stride 2, sizes rounded up: an even side gets one more row, of zeros, which no feature after a ReLU is below."""
+    """3x3 at stride 2, sizes rounded up: an even side gets one more row, of zeros, which no feature
+    after a ReLU is below.
+    """
     height, width = tf.shape(x)[1], tf.shape(x)[2]
     x = tf.pad(x, [[0, 0], [0, 1 - height % 2], [0, 1 - width % 2], [0, 0]])
     return tf.nn.max_pool2d(x, 3, strides=2, padding="VALID")

@@ -1,10 +1,11 @@
 """PSNR, SSIM, LR-PSNR, colour shift and grid, by the protocol of the super-resolution literature.
 
-Images are uint8, (H, W, 3) RGB. The measures are taken on the luma of BT.601 in studio range (16 to 235), after a border
-has been cut off. The literature knows two kinds of it: not rounded ("y", what today's toolboxes and MATLAB's `rgb2ycbcr` of a
-floating-point picture give), and rounded to 8 bits ("y8", what MATLAB gives for a uint8 picture). They differ by about 0.01 dB.
+Images are uint8, (H, W, 3) RGB. The measures are taken on the luma of BT.601 in studio range (16 to
+235), after a border has been cut off. The literature knows two kinds of it: not rounded ("y", what
+today's toolboxes and MATLAB's `rgb2ycbcr` of a floating-point image give), and rounded to 8 bits
+("y8", what MATLAB gives for a uint8 image). They differ by about 0.01 dB.
 
-Everything is computed in float64, in strips: a 4K picture
+Everything is computed in float64, in strips: a 4K image
 needs tens of megabytes, not gigabytes.
 """
 
@@ -21,8 +22,8 @@ from settings.evaluation import CHANNELS
 _Y_WEIGHTS = np.array([65.481, 128.553, 24.966])
 _Y_OFFSET = 16.0
 
-# Wang, Bovik, Sheikh, Simoncelli: "Image quality assessment: from error visibility to structural similarity", IEEE
-# TIP 2004.
+# Wang, Bovik, Sheikh, Simoncelli: "Image quality assessment: from error visibility to structural
+# similarity", IEEE TIP 2004.
 SSIM_WINDOW = 11
 _SSIM_SIGMA = 1.5
 _C1 = (0.01 * 255) ** 2
@@ -47,8 +48,9 @@ def rgb_to_y(image: np.ndarray) -> np.ndarray:
 def psnr(hr: np.ndarray, sr: np.ndarray, *, border: int, channel: str = "y") -> float:
     """Peak signal-to-noise ratio in dB, peak 255; infinite for equal images.
 
-    hr, sr (H, W, 3) uint8. border: pixels cut off at every side. channel: one of CHANNELS; "rgb" is the error over all
-    three at once. Raises UserError when the sizes differ or the border leaves nothing, ValueError for an unknown channel.
+    hr, sr (H, W, 3) uint8. border: pixels cut off at every side. channel: one of CHANNELS; "rgb" is
+    the error over all three at once. Raises UserError when the sizes differ or the border leaves
+    nothing, ValueError for an unknown channel.
     """
     total, count = 0.0, 0
     for hr_strip, sr_strip in _strips(hr, sr, border=border, channel=channel, overlap=0):
@@ -59,10 +61,11 @@ def psnr(hr: np.ndarray, sr: np.ndarray, *, border: int, channel: str = "y") -> 
 
 
 def ssim(hr: np.ndarray, sr: np.ndarray, *, border: int, channel: str = "y") -> float:
-    """Structural similarity of Wang et al., at most 1: Gaussian 11x11, sigma 1.5, K1 0.01, K2 0.03, range 255, 'valid'.
+    """Structural similarity of Wang et al., at most 1: Gaussian 11x11, sigma 1.5, K1 0.01, K2 0.03,
+    range 255, 'valid'.
 
-    Arguments and errors as for `psnr`; also a UserError when less than 11x11 pixels remain. "rgb" is the mean of the
-    three channels.
+    Arguments and errors as for `psnr`; also a UserError when less than 11x11 pixels remain. "rgb"
+    is the mean of the three channels.
     """
     total, count = 0.0, 0
     for hr_strip, sr_strip in _strips(hr, sr, border=border, channel=channel, overlap=SSIM_WINDOW - 1):
@@ -73,10 +76,12 @@ def ssim(hr: np.ndarray, sr: np.ndarray, *, border: int, channel: str = "y") -> 
 
 
 def lr_psnr(lr: np.ndarray, sr: np.ndarray) -> float:
-    """How faithful sr is to its input: PSNR in dB, on RGB without a border, of sr brought down again against lr.
+    """How faithful sr is to its input: PSNR in dB, on RGB without a border, of sr brought down
+    again against lr.
 
-    lr (h, w, 3), sr (s*h, s*w, 3), uint8; brought down by MATLAB's bicubic. Infinite where every pixel is met. Source: the measure of the
-    NTIRE challenge "Learning the Super-Resolution Space", Lugmayr et al., CVPRW 2021. Raises UserError when sr is no multiple of lr.
+    lr (h, w, 3), sr (s*h, s*w, 3), uint8; brought down by MATLAB's bicubic. Infinite where every
+    pixel is met. Source: the measure of the NTIRE challenge "Learning the Super-Resolution Space",
+    Lugmayr et al., CVPRW 2021. Raises UserError when sr is no multiple of lr.
     """
     scale = sr.shape[0] // lr.shape[0]
     if scale < 1 or sr.shape[:2] != (lr.shape[0] * scale, lr.shape[1] * scale):
@@ -87,22 +92,26 @@ def lr_psnr(lr: np.ndarray, sr: np.ndarray) -> float:
 
 
 def color_shift(hr: np.ndarray, sr: np.ndarray) -> np.ndarray:
-    """Mean of sr - hr for R, G and B, in 8-bit steps (units of 1/255). hr, sr (H, W, 3) uint8 -> (3,) float64.
+    """Mean of sr - hr for R, G and B, in 8-bit steps (units of 1/255). hr, sr (H, W, 3) uint8 ->
+    (3,) float64.
 
-    (1, 1, 1) is a result too bright by one step throughout; (0, 0, -2) is one too yellow. Raises UserError when
-    sizes differ.
+    (1, 1, 1) is a result too bright by one step throughout; (0, 0, -2) is one too yellow. Raises
+    UserError when sizes differ.
     """
     _check_sizes(hr, sr)
-    # Rows first, in whole numbers: numpy adds those up many times faster than it takes a mean over two axes.
+    # Rows first, in whole numbers: numpy adds those up many times faster than it takes a mean over
+    # two axes.
     sums = [picture.sum(axis=0, dtype=np.uint32).sum(axis=0, dtype=np.int64) for picture in (sr, hr)]
     return (sums[0] - sums[1]) / (hr.shape[0] * hr.shape[1])
 
 
 def grid(hr: np.ndarray, sr: np.ndarray, *, scale: int) -> float:
-    """How strongly sr - hr repeats itself from one LR pixel to the next, in 8-bit levels (units of 1/255); 0 where it does not.
+    """How strongly sr - hr repeats itself from one LR pixel to the next, in 8-bit levels (units of
+    1/255); 0 where it does not.
 
-    hr, sr (H, W, 3) uint8, no border. The mean error of each of the scale² sub-pixels over a place of 6×6 LR pixels, less their mean, is the pattern
-    of the place; the measure is the mean over places, which overlap by half, of the pattern's root mean square: losses.grid on 8-bit images.
+    hr, sr (H, W, 3) uint8, no border. The mean error of each of the scale² sub-pixels over a place
+    of 6×6 LR pixels, less their mean, is the pattern of the place; the measure is the mean over
+    places, which overlap by half, of the pattern's root mean square: losses.grid on 8-bit images.
     Raises UserError when sizes differ or there is no room for a place.
     """
     _check_sizes(hr, sr)
@@ -120,7 +129,9 @@ def grid(hr: np.ndarray, sr: np.ndarray, *, scale: int) -> float:
 
 
 def _strips(hr, sr, *, border, channel, overlap):
-    """Pairs of (planes, rows, columns) float64 strips; each repeats the last `overlap` rows of the one before."""
+    """Pairs of (planes, rows, columns) float64 strips; each repeats the last `overlap` rows of the
+    one before.
+    """
     if channel not in CHANNELS:
         raise ValueError(f"channel {channel!r}: must be one of {', '.join(CHANNELS)}")
     _check_sizes(hr, sr)
@@ -155,7 +166,9 @@ def _gaussian():
 
 
 def _smooth(planes):
-    """The Gaussian over rows and columns of (planes, h, w), where the whole window fits: (planes, h - 10, w - 10)."""
+    """The Gaussian over rows and columns of (planes, h, w), where the whole window fits: (planes, h
+    - 10, w - 10).
+    """
     weights, cut = _gaussian(), slice(SSIM_WINDOW // 2, -(SSIM_WINDOW // 2))
     rows = ndimage.correlate1d(planes, weights, axis=1)[:, cut]
     return ndimage.correlate1d(rows, weights, axis=2)[:, :, cut]

@@ -1,7 +1,8 @@
-"""How many multiplications with addition a network needs for one picture: convolutions and matrix products, nothing else.
+"""How many multiplications with addition a network needs for one picture: convolutions and matrix
+products, nothing else.
 
-Counted on a small picture and scaled by its area, which is exact for networks of convolutions; what does not grow with the picture (a
-dense layer behind a global pooling) is thereby overestimated.
+Counted on a small image and scaled by its area, which is exact for networks of convolutions; what
+does not grow with the image (a dense layer behind a global pooling) is thereby overestimated.
 """
 
 import math
@@ -26,7 +27,9 @@ _KERNEL_INPUT = {  # TensorFlow's operations: which input is the kernel
 
 
 def of_keras(model: "keras.Model", scale: int) -> float | None:
-    """Multiply-adds of a Keras generator for an output of OUTPUT; None where its graph hides its operations in functions."""
+    """Multiply-adds of a Keras generator for an output of OUTPUT; None where its graph hides its
+    operations in functions.
+    """
     import tensorflow as tf
 
     function = tf.function(lambda lr: model(lr, training=False), autograph=False)
@@ -41,7 +44,9 @@ def of_keras(model: "keras.Model", scale: int) -> float | None:
 
 
 def of_tflite(content: bytes, scale: int) -> float | None:
-    """Multiply-adds of a .tflite file (its bytes) for an output of OUTPUT, or None where the plain kernels cannot run it."""
+    """Multiply-adds of a .tflite file (its bytes) for an output of OUTPUT, or None where the plain
+    kernels cannot run it.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     found = _shapes_in(content)
@@ -70,7 +75,8 @@ def _shapes_in(content):
     """({tensor index: shape}, (height, width) of the input) of a .tflite file, or None."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    # Without the delegate, which would take over whole stretches of the graph and leave their tensors without a shape.
+    # Without the delegate, which would take over whole stretches of the graph and leave their
+    # tensors without a shape.
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     options = {"experimental_op_resolver_type": plain, "experimental_preserve_all_tensors": True}
     interpreter = Interpreter(model_content=content, **options)
@@ -93,7 +99,9 @@ def _shapes_in(content):
 
 
 def of_saved_model(folder: str | Path, scale: int) -> float | None:
-    """Multiply-adds of a SavedModel, counted on its conversion to TFLite; None where it cannot be converted."""
+    """Multiply-adds of a SavedModel, counted on its conversion to TFLite; None where it cannot be
+    converted.
+    """
     import tensorflow as tf
 
     try:

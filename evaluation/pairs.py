@@ -1,4 +1,6 @@
-"""Benchmarks as pairs of images: from a folder of originals, from two folders, or from the decoded store; whole, or cut into tiles."""
+"""Benchmarks as pairs of images: from a folder of originals, from two folders, or from the decoded
+store; whole, or cut into tiles.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -37,7 +39,9 @@ class Pair(NamedTuple):
 
 
 class FolderPairs:
-    """The images of a folder as pairs, made one at a time while iterating; can be iterated again."""
+    """The images of a folder as pairs, made one at a time while iterating; can be iterated
+    again.
+    """
 
     def __init__(self, folder: str | Path, *, scale: int, tiles: int | None = None):
         """Raises UserError when the folder is missing."""
@@ -72,7 +76,10 @@ class GivenPairs:
 
 
 class PairedFolders:
-    """Two folders matched by name as a benchmark; can be iterated again. Raises UserError as data.paired, and for a damaged file."""
+    """Two folders matched by name as a benchmark; can be iterated again.
+
+    Raises UserError as data.paired, and for a damaged file.
+    """
 
     def __init__(self, hr_dir: str, lr_dir: str, *, scale: int, tiles: int | None = None):
         self._source = paired(hr_dir, lr_dir, split="validation", scale=scale, valid_dir=hr_dir, valid_lr_dir=lr_dir)
@@ -120,10 +127,13 @@ def flagged_benchmarks(settings: Evaluate) -> tuple[dict[str, Iterable[Pair]], l
 def folder_benchmarks(
     words: Iterable[str], *, scale: int, data_root: str | None = None, tiles: int | None = None
 ) -> tuple[dict[str, Iterable[Pair]], list[str]]:
-    """["Set5:DIR", "noisy:HR_DIR:LR_DIR", "Set14", …] to ({name: pairs}, [what is wrong with one, in one line]).
+    """["Set5:DIR", "noisy:HR_DIR:LR_DIR", "Set14", …] to ({name: pairs}, [what is wrong with one,
+    in one line]).
 
-    One folder: LR is made by MATLAB's bicubic. Two: pairs matched by name, as data.paired has it. None: the folder of that name in data_root.
-    tiles: side of the squares that the originals are cut into. Raises UserError for another form, and when no benchmark is left.
+    One folder: LR is made by MATLAB's bicubic. Two: pairs matched by name, as data.paired has it.
+    None: the folder of that name in data_root.
+    tiles: side of the squares that the originals are cut into. Raises UserError for another form,
+    and when no benchmark is left.
     """
     benchmarks, failures = {}, []
     for word in words:
@@ -145,7 +155,9 @@ def folder_benchmarks(
 
 
 def tiles_of(name: str, hr: np.ndarray, side: int | None) -> Iterator[tuple[str, int, int, np.ndarray]]:
-    """(name, top, left, part) of all complete squares of `side` pixels of an image, row by row; the image itself where side is None."""
+    """(name, top, left, part) of all complete squares of `side` pixels of an image, row by row; the
+    image itself where side is None.
+    """
     if side is None:
         yield name, 0, 0, hr
         return
@@ -158,7 +170,10 @@ def tiles_of(name: str, hr: np.ndarray, side: int | None) -> Iterator[tuple[str,
 
 
 def aligned_pair(name: str, hr: np.ndarray, lr: np.ndarray, *, scale: int) -> Pair:
-    """A Pair with hr cropped to `scale` times lr. Raises UserError when the two do not belong together."""
+    """A Pair with hr cropped to `scale` times lr.
+
+    Raises UserError when the two do not belong together.
+    """
     height, width = lr.shape[0] * scale, lr.shape[1] * scale
     surplus = (hr.shape[0] - height, hr.shape[1] - width)  # what cropping to a multiple of the scale takes off
     if not all(0 <= rest < scale for rest in surplus):
@@ -170,7 +185,8 @@ def aligned_pair(name: str, hr: np.ndarray, lr: np.ndarray, *, scale: int) -> Pa
 
 
 def find_picture(files: Iterable[Path], name: str, *, folder: Path) -> Path | None:
-    """The file of that name, or of that name with something appended: img_001.png, img_001_x4.png, 0801x4.png; None if there is none.
+    """The file of that name, or of that name with something appended: img_001.png, img_001_x4.png,
+    0801x4.png; None if there is none.
 
     Raises UserError naming `folder` when several could be meant.
     """

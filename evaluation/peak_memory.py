@@ -1,4 +1,5 @@
-"""How much memory a network needs, measured in a process of its own, where nothing else has left its buffers.
+"""How much memory a network needs, measured in a process of its own, where nothing else has left
+its buffers.
 
 `python -m evaluation.peak_memory engine MODEL SCALE HEIGHT WIDTH THREADS` and
 `python -m evaluation.peak_memory file FILE HEIGHT WIDTH` print {"peak_memory": bytes}.
@@ -23,10 +24,12 @@ _SECONDS = 300
 
 
 def peak_memory(model: str | Path, *, scale: int, height: int, width: int, threads: int) -> int | None:
-    """Bytes by which opening `model` and upscaling one image raises the peak of a process that has loaded the runtime.
+    """Bytes by which opening `model` and upscaling one image raises the peak of a process that has
+    loaded the runtime.
 
-    model: "bicubic" or a path that inference.upscaler.open_engine takes. height, width: of the LR image. The runtime itself (TensorFlow
-    some 400 MB, LiteRT some 60) is not counted: it is the same for all models. Returns None on systems that do not tell (Windows).
+    model: "bicubic" or a path that inference.upscaler.open_engine takes. height, width: of the LR
+    image. The runtime itself (TensorFlow some 400 MB, LiteRT some 60) is not counted: it is the
+    same for all models. Returns None on systems that do not tell (Windows).
     Raises UserError when the model cannot run there.
     """
     where = model if model == "bicubic" else Path(model).resolve()
@@ -37,7 +40,8 @@ def file_peak_memory(path: Path, *, height: int, width: int) -> int | None:
     """The same of a .tflite file alone: opened by LiteRT, and run once on a black image, as any
     program may do it.
 
-    height, width: of the LR image, where the file leaves them open. Returns and raises as `peak_memory`.
+    height, width: of the LR image, where the file leaves them open. Returns and raises as
+    `peak_memory`.
     """
     return _measured_apart("file", path.resolve(), height, width)
 
@@ -84,7 +88,9 @@ def _of_file(path, height, width):
 
 
 def _load_runtime(model):
-    """Import what the model runs on, and run something small, so that only the model's own memory is counted."""
+    """Import what the model runs on, and run something small, so that only the model's own memory
+    is counted.
+    """
     if model.endswith(".tflite"):
         import ai_edge_litert.interpreter  # noqa: F401
     elif model != "bicubic":

@@ -6,5 +6,7 @@ from tqdm import tqdm
 
 
 def bar(items: Iterable, label: str) -> Iterable:
-    """The items, under a bar that a terminal shows where they take more than two seconds, and that goes at the end."""
+    """The items, under a bar that a terminal shows where they take more than two seconds, and that
+    goes at the end.
+    """
     return tqdm(items, label, unit="", disable=None, delay=2, leave=False)

@@ -1,4 +1,7 @@
-"""An `Evaluation` as a table: on the screen and in Markdown. Every table carries the protocol its figures were made by."""
+"""An `Evaluation` as a table: on the screen and in Markdown.
+
+Every table carries the protocol its figures were made by.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -19,7 +22,9 @@ _MEANS = {"psnr": "all means", "psnr_rgb": "the mean of PSNR on RGB", "lr_psnr":
 
 
 def protocol_line(evaluation: Evaluation) -> str:
-    """Say how the figures were made: "PSNR/SSIM on Y (BT.601, 16-235), 4 px border, MATLAB bicubic x4, ..."."""
+    """Say how the figures were made: "PSNR/SSIM on Y (BT.601, 16-235), 4 px border, MATLAB bicubic
+    x4, ...".
+    """
     degradation = evaluation.degradation or f"MATLAB bicubic x{evaluation.scale}"
     tiles = f", tiles of {evaluation.tiles}x{evaluation.tiles}" if evaluation.tiles else ""
     how = f"{evaluation.border} px border, {degradation}, 8-bit output{tiles}"
@@ -40,7 +45,10 @@ def latency_line(evaluation: Evaluation) -> str | None:
 
 
 def text_table(evaluation: Evaluation) -> str:
-    """Aligned tables for the screen, the protocol below; failures were said as they happened. Without a newline at its end."""
+    """Aligned tables for the screen, the protocol below; failures were said as they happened.
+
+    Without a newline at its end.
+    """
     tables = [aligned_lines(*table) for table in tables_of(evaluation)]
     return "\n".join([line for table in tables for line in (*table, "")] + notes(evaluation))
 
@@ -53,7 +61,10 @@ def markdown_table(evaluation: Evaluation) -> str:
 
 
 def tables_of(evaluation: Evaluation) -> list[Table]:
-    """The table of the models, and that of their differences to the baseline where there are any. A column without figures is left out."""
+    """The table of the models, and that of their differences to the baseline where there are any.
+
+    A column without figures is left out.
+    """
     benchmarks = evaluation.benchmarks
     header = ["model", "parameters", "mult-adds", "file", *benchmarks, *(f"{name}: RGB / grid" for name in benchmarks)]
     header += [f"{name}: seams" for name in benchmarks]

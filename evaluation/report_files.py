@@ -1,4 +1,8 @@
-"""Results as files. Of an `Evaluation`: report.json with everything, report.md, report.csv (a row a model), pictures.csv (a row a figure)."""
+"""Results as files.
+
+Of an `Evaluation`: report.json with everything, report.md, report.csv (a row a model), pictures.csv
+(a row a figure).
+"""
 
 import csv
 import io
@@ -30,7 +34,10 @@ _INSTRUCTIONS = {
 
 
 def as_dict(evaluation: Evaluation) -> dict[str, Any]:
-    """Give all that was measured as JSON can hold it. An infinite PSNR (equal images) becomes null."""
+    """Give all that was measured as JSON can hold it.
+
+    An infinite PSNR (equal images) becomes null.
+    """
     asked = {"tiles": evaluation.tiles, "left_out": evaluation.left_out, "original_seams": evaluation.original_seams}
     return {
         "protocol": protocol_line(evaluation),
@@ -47,7 +54,8 @@ def as_dict(evaluation: Evaluation) -> dict[str, Any]:
 def write_report(folder: str | Path, evaluation: Evaluation, **more: Any) -> list[Path]:
     """Write report.json, report.md, report.csv and pictures.csv into `folder`, which is made.
 
-    more: what else report.json should say (see `origin`). Returns the paths. Raises UserError when a file cannot be written.
+    more: what else report.json should say (see `origin`). Returns the paths. Raises UserError when
+    a file cannot be written.
     """
     folder = Path(folder)
     contents = {
@@ -60,7 +68,8 @@ def write_report(folder: str | Path, evaluation: Evaluation, **more: Any) -> lis
 
 
 def write_table(stem: Path, table: Table, *, notes: Sequence[str], content: dict[str, Any], entries: str) -> list[Path]:
-    """Print a table with its notes and write it as STEM.md, and `content` as STEM.json; its list of that name, `entries`, as STEM.csv.
+    """Print a table with its notes and write it as STEM.md, and `content` as STEM.json; its list of
+    that name, `entries`, as STEM.csv.
 
     Returns the paths. Raises UserError when a file cannot be written.
     """
@@ -92,7 +101,10 @@ def _machine():
 
 
 def check_writable(folder: str | Path) -> None:
-    """Raise UserError where no file can be made in `folder`: before the work, not after it. Leaves nothing behind."""
+    """Raise UserError where no file can be made in `folder`: before the work, not after it.
+
+    Leaves nothing behind.
+    """
     folder = Path(folder)
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
@@ -109,7 +121,10 @@ def check_writable(folder: str | Path) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Around what writes `path`, whose folder is made. Raises UserError where that is not possible."""
+    """Around what writes `path`, whose folder is made.
+
+    Raises UserError where that is not possible.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
@@ -118,7 +133,10 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write_text(path: str | Path, text: str) -> Path:
-    """Write a text file, making its folder; returns the path. Raises UserError when it cannot be written."""
+    """Write a text file, making its folder; returns the path.
+
+    Raises UserError when it cannot be written.
+    """
     path = Path(path)
     with writing(path):
         path.write_text(text, encoding="utf-8")

@@ -1,4 +1,6 @@
-"""What an evaluation finds out, as plain data: per image, per benchmark, per model; and how sure a difference is."""
+"""What an evaluation finds out, as plain data: per image, per benchmark, per model; and how sure a
+difference is.
+"""
 
 import functools
 import math
@@ -20,7 +22,8 @@ POOLED = "all benchmarks"
 class PictureScore:
     """One model on one image; None: not measured.
 
-    psnr, psnr_rgb, lr_psnr in dB; color_shift (R, G, B) and grid in units of 1/255; seams: a ratio, see `data.seams.block_seams`.
+    psnr, psnr_rgb, lr_psnr in dB; color_shift (R, G, B) and grid in units of 1/255; seams: a ratio,
+    see `data.seams.block_seams`.
     """
 
     picture: str
@@ -38,7 +41,8 @@ class PictureScore:
 class BenchmarkScore:
     """One model on one benchmark: its images, and their plain means.
 
-    left_out: {measure: numbers of the images that its mean leaves out}; of a measure that is not there, those of "psnr". See `leave_out_exact`.
+    left_out: {measure: numbers of the images that its mean leaves out}; of a measure that is not
+    there, those of "psnr". See `leave_out_exact`.
     """
 
     pictures: list[PictureScore] = field(default_factory=list)
@@ -89,10 +93,12 @@ class BenchmarkScore:
 
 
 def leave_out_exact(scores: Iterable[BenchmarkScore]) -> None:
-    """Keep the images on which a model is exact, an infinite number of dB, out of the means of all models alike.
+    """Keep the images on which a model is exact, an infinite number of dB, out of the means of all
+    models alike.
 
-    scores: of all models on one benchmark. An image with an infinite PSNR is left out of every mean, one with an infinite LR-PSNR or PSNR on RGB
-    of that mean. A model that is exact on every image counts for none: its means are infinite, and the others' stand on all images.
+    scores: of all models on one benchmark. An image with an infinite PSNR is left out of every
+    mean, one with an infinite LR-PSNR or PSNR on RGB of that mean. A model that is exact on every
+    image counts for none: its means are infinite, and the others' stand on all images.
     """
     scores = list(scores)
     everywhere, left_out = set(), {}
@@ -112,7 +118,8 @@ def leave_out_exact(scores: Iterable[BenchmarkScore]) -> None:
 class ModelResult:
     """Everything measured of one candidate. `failure` is the reason why it has no scores, or None.
 
-    flat_errors: {"white", "grey", "black"}: the largest error on an image of that colour, in units of 1/255. peak_memory in bytes.
+    flat_errors: {"white", "grey", "black"}: the largest error on an image of that colour, in units
+    of 1/255. peak_memory in bytes.
     """
 
     candidate: Candidate
@@ -136,9 +143,11 @@ class Difference(NamedTuple):
 class Evaluation:
     """All results, with the protocol they were made by.
 
-    failures: one line each. baseline: the row that ratios refer to. degradation: how LR came from HR where it is not MATLAB's bicubic, such as
-    "Gaussian blur 1.6 px, bicubic x4". tiles: side of the squares that the originals were cut into. rgb: whether PSNR on RGB and the
-    grid were measured; seams: whether block seams were, and original_seams: {benchmark: their mean in the originals}.
+    failures: one line each. baseline: the row that ratios refer to. degradation: how LR came from
+    HR where it is not MATLAB's bicubic, such as "Gaussian blur 1.6 px, bicubic x4". tiles: side of
+    the squares that the originals were cut into. rgb: whether PSNR on RGB and the grid were
+    measured; seams: whether block seams were, and original_seams: {benchmark: their mean in the
+    originals}.
     """
 
     scale: int
@@ -167,7 +176,9 @@ class Evaluation:
 
     @property
     def left_out(self) -> dict[str, dict[str, list[str]]]:
-        """{measure: {benchmark: names of the images that the means leave out because a model is exact on them}}, where there are any."""
+        """{measure: {benchmark: names of the images that the means leave out because a model is
+        exact on them}}, where there are any.
+        """
         named = {}
         for benchmark in self.benchmarks:
             score = next(result.benchmarks[benchmark] for result in self.sound.values())
@@ -183,13 +194,17 @@ class Evaluation:
         self.failures.append(f"{name}: {reason}")
 
     def costs(self, name: str) -> dict[str, float | None]:
-        """{"parameters", "multiply_adds", "file_size", "peak_memory", "median_ms"} of a model, None where not known."""
+        """{"parameters", "multiply_adds", "file_size", "peak_memory", "median_ms"} of a model, None
+        where not known.
+        """
         result = self.models[name]
         known = {key: getattr(result.candidate, key) for key in ("parameters", "multiply_adds", "file_size")}
         return known | {"peak_memory": result.peak_memory, "median_ms": result.latency and result.latency.median_ms}
 
     def ratios(self, name: str) -> dict[str, float | None]:
-        """The same costs over those of the baseline, None where one of the two is not known; {} without a baseline."""
+        """The same costs over those of the baseline, None where one of the two is not known; {}
+        without a baseline.
+        """
         if self.baseline not in self.models:
             return {}
         reference = self.costs(self.baseline)
@@ -198,7 +213,8 @@ class Evaluation:
         }
 
     def differences(self, name: str) -> dict[str, dict[str, Difference]]:
-        """{benchmark: {measure: Difference}} of a model less the baseline, paired tile by tile; {} without tiles.
+        """{benchmark: {measure: Difference}} of a model less the baseline, paired tile by tile; {}
+        without tiles.
 
         measure: "psnr", "psnr_rgb", "grid", "lpips" and "seams", those that were measured.
         Where there are several benchmarks, the tiles of all of them together come last.
@@ -232,9 +248,10 @@ def paired_interval(
 ) -> tuple[float, float]:
     """The bootstrap's percentile interval of the mean of `difference` (seeds, images): (low, high).
 
-    Seeds and images are drawn with replacement, independently of each other. With one seed it covers images only, with one image seeds only.
-    Source: Efron, Tibshirani: "An Introduction to the Bootstrap", 1993, chapter 8; over two factors as in Owen, "The pigeonhole bootstrap",
-    arXiv:0712.1111.
+    Seeds and images are drawn with replacement, independently of each other. With one seed it
+    covers images only, with one image seeds only.
+    Source: Efron, Tibshirani: "An Introduction to the Bootstrap", 1993, chapter 8; over two factors
+    as in Owen, "The pigeonhole bootstrap", arXiv:0712.1111.
     """
     counts = _counts(difference.shape, draws, seed)
     means = np.einsum("ds,sp,dp->d", counts[0], difference, counts[1], optimize=True)

@@ -1,4 +1,6 @@
-"""evaluate.py --interpolate: what lies between two weight files of one network (ESRGAN, arXiv:1809.00219, section 3.4)."""
+"""evaluate.py --interpolate: what lies between two weight files of one network (ESRGAN,
+arXiv:1809.00219, section 3.4).
+"""
 
 import math
 from pathlib import Path
@@ -20,7 +22,9 @@ from settings.evaluation import Evaluate
 
 
 def sweep(settings: Evaluate) -> int:
-    """Measure (1 - alpha) * first + alpha * second for all --alphas; write interpolation.md, .csv, .json, .png, .svg. Returns the exit status."""
+    """Measure (1 - alpha) * first + alpha * second for all --alphas; write interpolation.md, .csv,
+    .json, .png, .svg. Returns the exit status.
+    """
     output = Path(settings.comparison.output or "runs/interpolation")
     check_writable(output)
     use_threads(settings.speed.threads)

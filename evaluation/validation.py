@@ -16,10 +16,12 @@ from inference.pixels import to_uint8
 class Validator:
     """Measures generators on the middle of the first images of a store.
 
-    pictures: how many of them. size: side of the high-resolution crop in pixels; smaller images are taken whole. teacher: a network whose
-    images `pictures` shows too, unless the store has them for labels.
-    PSNR and SSIM: Y, border of `scale` pixels, output rounded to 8 bits. A crop of one colour is left out: a network can be exact on it, and
-    the mean of PSNR is infinite then, whatever the others show. identity: this in words, with a check sum of the pixels.
+    pictures: how many of them. size: side of the high-resolution crop in pixels; smaller images are
+    taken whole. teacher: a network whose images `pictures` shows too, unless the store has them for
+    labels.
+    PSNR and SSIM: Y, border of `scale` pixels, output rounded to 8 bits. A crop of one colour is
+    left out: a network can be exact on it, and the mean of PSNR is infinite then, whatever the
+    others show. identity: this in words, with a check sum of the pixels.
     """
 
     def __init__(self, store: PictureStore, *, pictures: int, size: int, teacher: Callable | None = None):
@@ -52,7 +54,9 @@ class Validator:
         return {"psnr_y": float(mean_psnr), "ssim_y": float(mean_ssim)}
 
     def pictures(self, model: Callable, *, most: int = 4) -> dict[str, np.ndarray]:
-        """{name: (1, H, n·W, 3) float32 in [0, 1]}: LR (nearest neighbour) | bicubic | teacher, where there is one | SR | HR, or its label."""
+        """{name: (1, H, n·W, 3) float32 in [0, 1]}: LR (nearest neighbour) | bicubic | teacher,
+        where there is one | SR | HR, or its label.
+        """
         if self._teacher is not None and self._of_teacher is None:  # once: it does not change
             self._of_teacher = self._upscale(self._teacher, most)
         panels = {}
@@ -74,5 +78,7 @@ class Validator:
 
 
 def _middle(lr, hr, size, scale):
-    """Central crop of at most size × size low-resolution pixels from an aligned pair, copied out of the store."""
+    """Central crop of at most size × size low-resolution pixels from an aligned pair, copied out of
+    the store.
+    """
     return np.array(middle(lr, (size, size))), np.array(middle(hr, (size * scale, size * scale), unit=scale))

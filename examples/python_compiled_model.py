@@ -1,6 +1,8 @@
-"""Enlarge one image with LiteRT's CompiledModel: python examples/python_compiled_model.py student.tflite in.png out.png
+"""Enlarge one image with LiteRT's CompiledModel: python examples/python_compiled_model.py
+student.tflite in.png out.png
 
-A file of any size stands at 1×1 until it is resized; one of fixed size takes images of that size only. docs/mobile.md has the contract.
+A file of any size stands at 1×1 until it is resized; one of fixed size takes images of that size
+only. docs/mobile.md has the contract.
 """
 
 import sys

@@ -1,7 +1,8 @@
-"""Upscale one image with nothing but LiteRT, numpy and Pillow: python examples/python_litert.py student.tflite in.png out.png
+"""Upscale one image with nothing but LiteRT, numpy and Pillow: python examples/python_litert.py
+student.tflite in.png out.png
 
-The contract, as the file's metadata states it: input [1, height, width, 3] RGB, output [1, scale·height, scale·width, 3]; float32 in [0, 1], or
-uint8 in [0, 255] for an int8 file.
+The contract, as the file's metadata states it: input [1, height, width, 3] RGB, output [1,
+scale·height, scale·width, 3]; float32 in [0, 1], or uint8 in [0, 255] for an int8 file.
 """
 
 import sys

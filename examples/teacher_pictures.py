@@ -1,12 +1,14 @@
-"""Upscale a folder by any of the 40 architectures that the spandrel library opens, for distill.py --teacher_images.
+"""Upscale a folder by any of the 40 architectures that the spandrel library opens, for distill.py
+--teacher_images.
 
     pip install -r examples/requirements-teacher.txt
     python distill.py --dataset=folder --hr_dir=PHOTOS --export_lr=small
     python examples/teacher_pictures.py MODEL.pth small large
     python distill.py --dataset=folder --hr_dir=PHOTOS --method=comparative --teacher_images=large
 
-An image is computed by squares with a margin, so that a large one fits into memory. The margin is wide enough for convolutions;
-a transformer sees further, and shows less than a level of difference there. Images that are there already are left alone.
+An image is computed by squares with a margin, so that a large one fits into memory. The margin is
+wide enough for convolutions; a transformer sees further, and shows less than a level of difference
+there. Images that are there already are left alone.
 """
 
 import sys

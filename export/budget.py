@@ -1,4 +1,6 @@
-"""The largest compact student that runs within so many milliseconds on this machine, measured before anything is trained."""
+"""The largest compact student that runs within so many milliseconds on this machine, measured
+before anything is trained.
+"""
 
 import tempfile
 from collections.abc import Sequence
@@ -12,7 +14,8 @@ from export.tflite import convert
 from inference.engines import TFLiteEngine
 from models import build_generator
 
-# (depth, width), widths in steps that vector units like; from the smallest that is of use to the largest a phone would run.
+# (depth, width), widths in steps that vector units like; from the smallest that is of use to the
+# largest a phone would run.
 CANDIDATES = (
     (2, 8),
     (3, 16),
@@ -30,7 +33,9 @@ CANDIDATES = (
 
 
 class Measured(NamedTuple):
-    """A size of the compact student, its parameters after collapsing, and its median milliseconds through LiteRT."""
+    """A size of the compact student, its parameters after collapsing, and its median milliseconds
+    through LiteRT.
+    """
 
     depth: int
     width: int
@@ -46,7 +51,8 @@ def measure_candidates(
     candidates: Sequence[tuple[int, int]] = CANDIDATES,
     repetitions: int = 7,
 ) -> list[Measured]:
-    """Time every candidate, untrained (its weights do not matter), at one input size, interleaved; sorted by parameters.
+    """Time every candidate, untrained (its weights do not matter), at one input size, interleaved;
+    sorted by parameters.
 
     height, width: of the input, in pixels. All cores are used.
     """
@@ -63,7 +69,10 @@ def measure_candidates(
 
 
 def largest_within(rows: list[Measured], budget_ms: float) -> Measured:
-    """The row with the most parameters among those within `budget_ms`. Raises UserError when none is."""
+    """The row with the most parameters among those within `budget_ms`.
+
+    Raises UserError when none is.
+    """
     within = [row for row in rows if row.milliseconds <= budget_ms]
     if not within:
         fastest = min(rows, key=lambda row: row.milliseconds)

@@ -25,7 +25,9 @@ _PROOF_SIDE = 256  # low-resolution pixels: enough to see every operation at wor
 
 
 def spread(items: Sequence[Any], most: int = _CALIBRATED) -> list[Any]:
-    """At most that many items, evenly spaced from the first to the last: the tiles of one photograph lie side by side."""
+    """At most that many items, evenly spaced from the first to the last: the tiles of one
+    photograph lie side by side.
+    """
     return [items[i] for i in np.unique(np.rint(np.linspace(0, len(items) - 1, min(most, len(items)))).astype(int))]
 
 
@@ -38,7 +40,8 @@ def calibration_pictures(
     count: int = _CALIBRATED,
     seed: int = 0,
 ) -> list[np.ndarray]:
-    """Low-resolution crops for calibration: real ones, the model's own outputs, and the ends of the range.
+    """Low-resolution crops for calibration: real ones, the model's own outputs, and the ends of the
+    range.
 
     pictures: (h, w, 3) uint8, low-resolution, at least one; `count` crops are drawn by `seed`, of
     height × width, or 64 × 64 where the file takes any size. The model's outputs stand for sharp
@@ -65,7 +68,9 @@ def _crop(image, size, rng):
 
 
 def calibration(settings: ExportTflite, model: keras.Model, run: Path) -> list[np.ndarray]:
-    """Crops for an int8 file, as `calibration_pictures`: from --calibration_dir, or the training images of `run`, or the embedded sample."""
+    """Crops for an int8 file, as `calibration_pictures`: from --calibration_dir, or the training
+    images of `run`, or the embedded sample.
+    """
     folder = settings.export.calibration_dir
     if folder:
         paths = data.list_images(folder)
@@ -80,9 +85,11 @@ def calibration(settings: ExportTflite, model: keras.Model, run: Path) -> list[n
 
 
 def proof_pairs(settings: Command, run: Path, *, scale: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Up to three (lr, hr) pairs, uint8: validation images of `run`, or the embedded sample where the folder is none.
+    """Up to three (lr, hr) pairs, uint8: validation images of `run`, or the embedded sample where
+    the folder is none.
 
-    settings: of a command with `pictures`. Raises UserError for a config.txt with a value of another type.
+    settings: of a command with `pictures`. Raises UserError for a config.txt with a value of
+    another type.
     """
     store = _images_of(run, settings, "validation")
     if store is None:
@@ -95,7 +102,8 @@ def proof_pairs(settings: Command, run: Path, *, scale: int) -> list[tuple[np.nd
 
 
 def float_student(model: keras.Model, weights: Path) -> keras.Model | None:
-    """The network in floats that a quantised `model` was trained from, as the report of the run of `weights` names it.
+    """The network in floats that a quantised `model` was trained from, as the report of the run of
+    `weights` names it.
 
     None for a network in floats, and, with a warning, where that one is not known or gone.
     """
@@ -115,7 +123,9 @@ def float_student(model: keras.Model, weights: Path) -> keras.Model | None:
 
 
 def _images_of(run: Path, settings: Command, split: str, *, originals: bool = True) -> data.PictureStore | None:
-    """The images of a run; None for another folder, or where the run's images are gone, or have no originals and must."""
+    """The images of a run; None for another folder, or where the run's images are gone, or have no
+    originals and must.
+    """
     if not (run / CONFIG).is_file():
         return None
     pictures = with_pictures_of(run, settings).pictures

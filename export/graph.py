@@ -11,7 +11,8 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 METADATA_NAME = "super_resolution.json"
 
-# What the GPU delegate takes. Source: LiteRT, tflite/tools/versioning/gpu_compatibility.cc, commit 007226f; its StableHLO operations left out.
+# What the GPU delegate takes. Source: LiteRT, tflite/tools/versioning/gpu_compatibility.cc, commit
+# 007226f; its StableHLO operations left out.
 GPU_SOURCE = "LiteRT 007226f"
 GPU_OPERATIONS = {
     *("ABS", "ADD", "ADD_N", "ATAN2", "AVERAGE_POOL_2D", "BATCH_MATMUL", "BITCAST"),
@@ -31,7 +32,9 @@ GPU_OPERATIONS = {
 
 
 def operations(content: bytes) -> list[str]:
-    """Names of the operations of a TFLite file, in order: ["CONV_2D", …]. content: the file's bytes."""
+    """Names of the operations of a TFLite file, in order: ["CONV_2D", …]. content: the file's
+    bytes.
+    """
     model = schema.Model.GetRootAs(content, 0)
     names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
     codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
@@ -42,7 +45,9 @@ def operations(content: bytes) -> list[str]:
 
 
 def float_operations(content: bytes) -> list[str]:
-    """Names of the operations that compute with floats: none in a fully quantised file. content: the file's bytes."""
+    """Names of the operations that compute with floats: none in a fully quantised file. content:
+    the file's bytes.
+    """
     graph = schema.Model.GetRootAs(content, 0).Subgraphs(0)
     floats = {schema.TensorType.FLOAT32, schema.TensorType.FLOAT16}
     return [
@@ -53,7 +58,8 @@ def float_operations(content: bytes) -> list[str]:
 
 
 def outside_xnnpack(content: bytes, *, height: int = 64, width: int = 64) -> list[str]:
-    """Names of the operations that LiteRT does not hand to XNNPACK here, in the order in which they run backwards from the output.
+    """Names of the operations that LiteRT does not hand to XNNPACK here, in the order in which they
+    run backwards from the output.
 
     content: the file's bytes. height, width: input size where the file leaves it open.
     """
@@ -62,7 +68,8 @@ def outside_xnnpack(content: bytes, *, height: int = 64, width: int = 64) -> lis
     if -1 in details["shape_signature"]:
         interpreter.resize_tensor_input(details["index"], (1, height, width, 3), strict=True)
     interpreter.allocate_tensors()
-    # The runtime has no public list of its execution plan. This one holds every node, and the delegate's beside those it replaced.
+    # The runtime has no public list of its execution plan. This one holds every node, and the
+    # delegate's beside those it replaced.
     nodes = interpreter._get_ops_details()
     makers = {}
     for node in nodes:
@@ -95,10 +102,12 @@ def with_metadata(content: bytes, description: dict[str, Any]) -> bytes:
 
 
 def gpu_refusals(content: bytes) -> list[str]:
-    """The operations of a TFLite file that the GPU delegate does not take, with the reason, each once. content: the file's bytes.
+    """The operations of a TFLite file that the GPU delegate does not take, with the reason, each
+    once. content: the file's bytes.
 
-    By name, and by the block size of DEPTH_TO_SPACE. (`tf.lite.experimental.Analyzer` has a check of the same name. That of TensorFlow 2.21
-    calls UNIQUE, WHILE and RFFT2D compatible, which the delegate refuses: it checks nothing.)
+    By name, and by the block size of DEPTH_TO_SPACE. (`tf.lite.experimental.Analyzer` has a check
+    of the same name. That of TensorFlow 2.21 calls UNIQUE, WHILE and RFFT2D compatible, which the
+    delegate refuses: it checks nothing.)
     """
     graph, refused = schema.Model.GetRootAs(content, 0).Subgraphs(0), []
     for i, name in enumerate(operations(content)):
@@ -114,7 +123,9 @@ def gpu_refusals(content: bytes) -> list[str]:
 
 
 def read_metadata(file: str | Path | bytes) -> dict | None:
-    """What `with_metadata` wrote; None where there is none. file: the path of a .tflite file, or its bytes."""
+    """What `with_metadata` wrote; None where there is none. file: the path of a .tflite file, or
+    its bytes.
+    """
     content = file if isinstance(file, bytes) else Path(file).read_bytes()
     model = schema.Model.GetRootAs(content, 0)
     for i in range(model.MetadataLength()):

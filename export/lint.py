@@ -1,4 +1,6 @@
-"""Does an architecture convert, and what would a phone's runtimes (XNNPACK, the GPU delegate) make of it? In seconds, without weights."""
+"""Does an architecture convert, and what would a phone's runtimes (XNNPACK, the GPU delegate) make
+of it? In seconds, without weights.
+"""
 
 from dataclasses import dataclass
 
@@ -26,7 +28,8 @@ REASONS = {
 class Finding:
     """What conversion in one form came to.
 
-    refused: the reason, or None. outside: operations left to built-in kernels. floats: float islands. gpu: what the GPU delegate refuses.
+    refused: the reason, or None. outside: operations left to built-in kernels. floats: float
+    islands. gpu: what the GPU delegate refuses.
     """
 
     form: str
@@ -51,7 +54,9 @@ def check_by_name(student: str | None) -> int:
 
 
 def check(model: keras.Model, *, size: tuple[int, int] = (64, 64)) -> list[Finding]:
-    """A `Finding` for float32 and one for int8. model: any generator, trained or not. size: input of the trial conversion."""
+    """A `Finding` for float32 and one for int8. model: any generator, trained or not. size: input
+    of the trial conversion.
+    """
     rng = np.random.default_rng(0)
     noise = [rng.random((1, *size, 3), np.float32) for _ in range(2)]
     findings = []

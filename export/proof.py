@@ -1,4 +1,7 @@
-"""Does an exported file give what its model gives? Measured on real images, before the file is kept."""
+"""Does an exported file give what its model gives?
+
+Measured on real images, before the file is kept.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +33,9 @@ class Limits:
 
     @classmethod
     def of(cls, quantize: str, *, max_drop_db: float | None = None) -> "Limits":
-        """The default limits: 1e-3 and 0.05 dB for float32, 0.05 dB for float16 and dynamic, 0.15 dB for int8."""
+        """The default limits: 1e-3 and 0.05 dB for float32, 0.05 dB for float16 and dynamic, 0.15
+        dB for int8.
+        """
         difference = 1e-3 if quantize == "none" else None
         return cls(difference, max_drop_db if max_drop_db is not None else 0.15 if quantize == "int8" else 0.05)
 
@@ -56,7 +61,8 @@ def prove(
     height: int = 180,
     width: int = 320,
 ) -> dict[str, Any]:
-    """Run real images through the TFLite file (LiteRT) and through `model` (Keras), and look at the file.
+    """Run real images through the TFLite file (LiteRT) and through `model` (Keras), and look at the
+    file.
 
     pairs: (lr, hr), (h, w, 3) and (scale·h, scale·w, 3) uint8 RGB; a file of fixed size sees their
     middle, continued by reflection where they are smaller. float_student: the network in floats

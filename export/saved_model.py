@@ -47,9 +47,11 @@ def export_graph(
 
 
 def write_saved_model(model: keras.Model, path: str | Path) -> None:
-    """Write `model` as the SavedModel folder `path`, for any batch, height and width; whole or not at all.
+    """Write `model` as the SavedModel folder `path`, for any batch, height and width; whole or not
+    at all.
 
-    Raises UserError when something is there already, it cannot be written, or a weight is NaN or infinite.
+    Raises UserError when something is there already, it cannot be written, or a weight is NaN or
+    infinite.
     """
     path = Path(path)
     check_finite(model, f"--saved_model={path}")
@@ -71,7 +73,10 @@ def write_saved_model(model: keras.Model, path: str | Path) -> None:
 
 
 def export_saved_model(weights: Path, folder: str) -> None:
-    """Write the network in that weight file as `write_saved_model` does. Raises UserError where it may not."""
+    """Write the network in that weight file as `write_saved_model` does.
+
+    Raises UserError where it may not.
+    """
     refuse_as_output(folder, flag="saved_model")
     write_saved_model(load_generator(weights), folder)
     logging.info("%s: SavedModel of %s", folder, weights)

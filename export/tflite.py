@@ -1,4 +1,6 @@
-"""Generators to TFLite: collapsed branches, frozen weights, clipped output, dynamic or fixed size, float or quantised."""
+"""Generators to TFLite: collapsed branches, frozen weights, clipped output, dynamic or fixed size,
+float or quantised.
+"""
 
 import tempfile
 from collections.abc import Iterable
@@ -31,13 +33,13 @@ def convert(
 ) -> bytes:
     """The bytes of a TFLite file for `model`.
 
-    Input (1, height, width, 3) RGB, None for any size; output (1, scale·height, scale·width, 3), clipped in the graph.
-    quantize, of `settings.files.QUANTIZATIONS`:
-    "none"     float32 in [0, 1], float32 weights
-    "float16"  the same with float16 weights: half the file
-    "dynamic"  the same with int8 weights, activations quantised as they come: a quarter of the file
-    "int8"     integers throughout, uint8 in [0, 255] in and out; calibration is needed
-    calibration: (1, h, w, 3) float32 images in [0, 1], of the fixed size where there is one; their activations set the ranges.
+    Input (1, height, width, 3) RGB, None for any size; output (1, scale·height, scale·width, 3),
+    clipped in the graph. quantize, of `settings.files.QUANTIZATIONS`: "none"     float32 in [0, 1],
+    float32 weights "float16"  the same with float16 weights: half the file "dynamic"  the same with
+    int8 weights, activations quantised as they come: a quarter of the file "int8"     integers
+    throughout, uint8 in [0, 255] in and out; calibration is needed
+    calibration: (1, h, w, 3) float32 images in [0, 1], of the fixed size where there is one; their
+    activations set the ranges.
 
     The way leads over a SavedModel, which freezes the weights. Converted directly, a Keras 3 model
     keeps them as variables, and the file runs several times slower. A compact student goes to int8

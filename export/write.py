@@ -67,7 +67,10 @@ def export_student(settings: ExportTflite, weights: Path) -> None:
 
 
 def _output(export: Export, weights: Path) -> Path:
-    """Where the file goes. Raises UserError for another kind of file, for weights/, and for what is there already."""
+    """Where the file goes.
+
+    Raises UserError for another kind of file, for weights/, and for what is there already.
+    """
     suffix = "" if export.quantize == "none" else f".{export.quantize}"
     shipped = weights.resolve().parent == FOLDER.resolve()
     folder = Path() if shipped else weights.parent
@@ -82,7 +85,9 @@ def _output(export: Export, weights: Path) -> Path:
 
 
 def _warn_of_few_updates(weights: Path, facts: dict[str, Any]) -> None:
-    """Say so where the student is from before any training, or from a trial run that began from nothing."""
+    """Say so where the student is from before any training, or from a trial run that began from
+    nothing.
+    """
     try:
         config = read_config(weights.parent / CONFIG)
     except FileNotFoundError:

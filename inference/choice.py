@@ -1,8 +1,11 @@
-"""inference/choice.py: which network for which file, where nobody names one: another for lossy images than for clean ones.
+"""inference/choice.py: which network for which file, where nobody names one: another for lossy
+images than for clean ones.
 
-What a lossy file holds beside its image, blocks and ringing, a network made for clean images enlarges too, and one made for photographs
-takes away, and some fine texture with it. `weights.PHOTO` is for JPEG up to a quality of 80, lossy WebP, videos, and for files whose pixels
-show the blocks of JPEG; `weights.DEFAULT` for all others. On Kodak24 the one is ahead as JPEG of 80, the other as JPEG of 85.
+What a lossy file holds beside its image, blocks and ringing, a network made for clean images
+enlarges too, and one made for photographs takes away, and some fine texture with it.
+`weights.PHOTO` is for JPEG up to a quality of 80, lossy WebP, videos, and for files whose pixels
+show the blocks of JPEG; `weights.DEFAULT` for all others. On Kodak24 the one is ahead as JPEG of
+80, the other as JPEG of 85.
 """
 
 import struct
@@ -32,10 +35,16 @@ _JPEG_IN_TIFF = (6, 7, 33007, 34892)  # compressions: old, new, alternative, los
 
 
 class Networks:
-    """The networks of one call of upscale.py. Each is opened when the first file needs it, and a line says which it is and why."""
+    """The networks of one call of upscale.py.
+
+    Each is opened when the first file needs it, and a line says which it is and why.
+    """
 
     def __init__(self, settings: Upscaling, *, shipped: Path = weights.FOLDER):
-        """shipped: folder of the networks to choose from where the settings name none. Raises UserError for a named one that cannot be opened."""
+        """shipped: folder of the networks to choose from where the settings name none.
+
+        Raises UserError for a named one that cannot be opened.
+        """
         self._settings, self._shipped, self._opened = settings, shipped, {}
         self._only = None if settings.model is None else open_upscaler(settings, settings.model)
         if settings.strength is not None and self._only is None:
@@ -45,7 +54,9 @@ class Networks:
         self.memory_mb = settings.memory_mb
 
     def for_image(self, path: Path, image: Still) -> Upscaler:
-        """The Upscaler for an image that was read from `path`; of an animation its first frame decides."""
+        """The Upscaler for an image that was read from `path`; of an animation its first frame
+        decides.
+        """
         if not self._chooses:
             return self._only or self._open(weights.DEFAULT, "as shipped")
         trace = trace_of_loss(path, image)
@@ -60,7 +71,9 @@ class Networks:
         return self._open(weights.PHOTO, f"because {why}")
 
     def _has_photo(self):
-        """Whether there is a choice: a second network, in the form that is asked for, whose results bear the same names."""
+        """Whether there is a choice: a second network, in the form that is asked for, whose results
+        bear the same names.
+        """
         both = (weights.DEFAULT, weights.PHOTO)
         if weights.network_file(weights.PHOTO, kind=self._settings.engine, folder=self._shipped) is None:
             return False
@@ -91,7 +104,8 @@ def open_upscaler(settings: Upscaling, model: str | Path) -> Upscaler:
 
 
 def trace_of_loss(path: Path, image: Still) -> str | None:
-    """What shows that an image lost much when it was compressed, as the end of a sentence: "shows JPEG blocks"; None where nothing does.
+    """What shows that an image lost much when it was compressed, as the end of a sentence: "shows
+    JPEG blocks"; None where nothing does.
 
     The file's content decides, not its name. Raises UserError where it cannot be read any more.
     """
@@ -123,14 +137,18 @@ def _lossy_coding(path):
 
 
 def _jpeg_quality(path):
-    """1 to 100, as libjpeg counts: by the mean of the quantisation table of luma, whoever made it."""
+    """1 to 100, as libjpeg counts: by the mean of the quantisation table of luma, whoever
+    made it.
+    """
     with Image.open(path, formats=["JPEG"]) as image:
         percent = 100 * np.mean(image.quantization[0]) / _MEAN_OF_QUALITY_50
     return max(1.0, 5000 / percent if percent > 100 else (200 - percent) / 2)
 
 
 def _has_lossy_frame(file, end):
-    """Whether a WebP file, open behind its first 12 bytes, holds a chunk "VP8 " (RFC 9649); a lossless image, or frame, is a "VP8L"."""
+    """Whether a WebP file, open behind its first 12 bytes, holds a chunk "VP8 " (RFC 9649); a
+    lossless image, or frame, is a "VP8L".
+    """
     while file.tell() < end and len(head := file.read(8)) == 8:
         kind, length = struct.unpack("<4sI", head)
         if kind == b"VP8 ":

@@ -1,4 +1,6 @@
-"""inference/compare.py: an image that shows what upscaling did: bicubic beside the result, whole and where the two differ most."""
+"""inference/compare.py: an image that shows what upscaling did: bicubic beside the result, whole
+and where the two differ most.
+"""
 
 from pathlib import Path
 
@@ -17,10 +19,11 @@ _GAP = 8
 
 
 def write_comparison(source: Path, target: Path, path: Path, *, overwrite: bool = False) -> None:
-    """Write a PNG at `path`: left bicubic, right the result, above whole, below the most changed regions.
+    """Write a PNG at `path`: left bicubic, right the result, above whole, below the most changed
+    regions.
 
-    source, target: image files before and after. Raises UserError for files that cannot be read (animations, too) or
-    written.
+    source, target: image files before and after. Raises UserError for files that cannot be read
+    (animations, too) or written.
     """
     before, after = (on_white(read_still(file, max_pixels=None)) for file in (source, target))
     bicubic = bicubic_resize(before, height=after.shape[0], width=after.shape[1])
@@ -40,7 +43,10 @@ def write_comparison(source: Path, target: Path, path: Path, *, overwrite: bool 
 
 
 def changed_regions(one: np.ndarray, other: np.ndarray) -> list[tuple[int, int]]:
-    """(top, left) of the blocks of 96×96 pixels with the largest mean difference, at most three. (H, W, 3) uint8 each."""
+    """(top, left) of the blocks of 96×96 pixels with the largest mean difference, at most three.
+
+    (H, W, 3) uint8 each.
+    """
     means = []
     for top in range(0, max(1, one.shape[0] - _REGION + 1), _REGION):
         for left in range(0, max(1, one.shape[1] - _REGION + 1), _REGION):

@@ -1,6 +1,7 @@
 """Engines made of engines: an average over orientations, and the input's own colours.
 
-Each works on a window as a network does, and states its receptive field; so tiling stays exact with them.
+Each works on a window as a network does, and states its receptive field; so tiling stays exact with
+them.
 """
 
 import numpy as np
@@ -15,10 +16,14 @@ _RADIUS = 8
 
 
 class SelfEnsemble(Engine):
-    """The mean of an engine's results for all eight orientations of its input (EDSR, arXiv:1707.02921, section 3.4)."""
+    """The mean of an engine's results for all eight orientations of its input (EDSR,
+    arXiv:1707.02921, section 3.4).
+    """
 
     def __init__(self, engine: Engine):
-        """Raises UserError for an engine of a fixed size that is not square: it could not take a turned image."""
+        """Raises UserError for an engine of a fixed size that is not square: it could not take a
+        turned image.
+        """
         if engine.fixed_size and engine.fixed_size[0] != engine.fixed_size[1]:
             raise UserError(
                 f"--self_ensemble: the network takes {engine.fixed_size[1]}x{engine.fixed_size[0]} pixels only, and a "
@@ -38,10 +43,11 @@ class SelfEnsemble(Engine):
 
 
 class PreservedColour(Engine):
-    """An engine whose result has the input's low frequencies: details from the network, colours from the input.
+    """An engine whose result has the input's low frequencies: details from the network, colours
+    from the input.
 
-    sr + enlarge(blur(lr - shrink(sr))), with shrink the mean of each s×s block, blur a Gaussian of 2.5 LR pixels and
-    enlarge bilinear.
+    sr + enlarge(blur(lr - shrink(sr))), with shrink the mean of each s×s block, blur a Gaussian of
+    2.5 LR pixels and enlarge bilinear.
     """
 
     def __init__(self, engine: Engine):
@@ -63,7 +69,10 @@ class PreservedColour(Engine):
 
 
 def _enlarge(plane, scale, axis):
-    """Bilinear along one axis, pixel centres at half-integers, the border pixel repeated. (h, w, 3) float32."""
+    """Bilinear along one axis, pixel centres at half-integers, the border pixel repeated.
+
+    (h, w, 3) float32.
+    """
     length = plane.shape[axis]
     places = (np.arange(length * scale, dtype=np.float32) + 0.5) / scale - 0.5
     first = np.floor(places).astype(int)

@@ -18,15 +18,19 @@ from errors import UserError, reason
 from inference.trial import probed_scale, try_out
 from inference.value_range import ValueRange, range_of
 
-# For a .tflite file without a sidecar: enough for 64 plain 3x3 convolutions, four times the depth of a usual exported student.
+# For a .tflite file without a sidecar: enough for 64 plain 3x3 convolutions, four times the depth
+# of a usual exported student.
 DEFAULT_RECEPTIVE_FIELD = 64
 
-# How far beyond its stated receptive field a network is looked at, in LR pixels, and what difference there counts: more than a level.
+# How far beyond its stated receptive field a network is looked at, in LR pixels, and what
+# difference there counts: more than a level.
 _MARGIN, _VISIBLE = 8, 1.5 / 255
 
 
 class Engine(ABC):
-    """What every engine inherits. An engine states `scale` and `receptive_field`; the rest has defaults.
+    """What every engine inherits.
+
+    An engine states `scale` and `receptive_field`; the rest has defaults.
 
     scale            the factor s
     receptive_field  LR pixels to each side that an output pixel can depend on: the halo of tiling
@@ -45,14 +49,21 @@ class Engine(ABC):
 
     @abstractmethod
     def __call__(self, lr: np.ndarray) -> np.ndarray:
-        """Upscale lr (1, h, w, 3) float32 in [0, 1] -> (1, s*h, s*w, 3) float32 clipped to [0, 1]."""
+        """Upscale lr (1, h, w, 3) float32 in [0, 1] -> (1, s*h, s*w, 3) float32 clipped to
+        [0, 1].
+        """
 
 
 class KerasEngine(Engine):
-    """A Keras generator. Follows the model's weights: an update of the model is seen by the next call."""
+    """A Keras generator.
+
+    Follows the model's weights: an update of the model is seen by the next call.
+    """
 
     def __init__(self, model: Any):
-        """model: called as `model(lr, training=False)`, with `scale`, `receptive_field` and, where not 1, `alignment`."""
+        """model: called as `model(lr, training=False)`, with `scale`, `receptive_field` and, where
+        not 1, `alignment`.
+        """
         import tensorflow as tf
 
         self.model = model
@@ -60,7 +71,8 @@ class KerasEngine(Engine):
         self.receptive_field = int(model.receptive_field)
         self.alignment = int(getattr(model, "alignment", 1))
 
-        # One signature for every size: without it tf.function would trace the network anew for each shape of image.
+        # One signature for every size: without it tf.function would trace the network anew for each
+        # shape of image.
         @tf.function(input_signature=[tf.TensorSpec((1, None, None, 3), tf.float32)])
         def clipped(lr):
             return tf.clip_by_value(tf.cast(model(lr, training=False), tf.float32), 0.0, 1.0)
@@ -69,7 +81,9 @@ class KerasEngine(Engine):
 
     @cached_property
     def bytes_per_pixel(self) -> float:
-        """Twice what the largest operation reads and writes: a residual network holds on to more than its last layer."""
+        """Twice what the largest operation reads and writes: a residual network holds on to more
+        than its last layer.
+        """
         import tensorflow as tf
 
         side = 16
@@ -87,7 +101,8 @@ class KerasEngine(Engine):
 def use_tensorflow_threads(threads: int | None) -> None:
     """Hold TensorFlow, in the whole process, to so many threads; None leaves it its own number.
 
-    It takes them before its first operation only: after that a warning says that they stay as they are.
+    It takes them before its first operation only: after that a warning says that they stay as they
+    are.
     """
     import tensorflow as tf
 
@@ -103,15 +118,18 @@ def use_tensorflow_threads(threads: int | None) -> None:
 class TFLiteEngine(Engine):
     """An exported .tflite network, float or 8-bit, of fixed or dynamic size, run by LiteRT.
 
-    `sidecar` holds what stands in NAME.json beside NAME.tflite ({} without one): scale, receptive_field, parameters...
-    An engine holds the buffers of one interpreter: use one engine per thread.
+    `sidecar` holds what stands in NAME.json beside NAME.tflite ({} without one): scale,
+    receptive_field, parameters... An engine holds the buffers of one interpreter: use one engine
+    per thread.
     """
 
     def __init__(self, path: str | Path, *, threads: int | None = None, model_range: str | None = None):
-        """path: of the .tflite file. threads: of the interpreter; all cores this process may use when None. model_range: of a
-        file without a sidecar of ours, a name of `settings.files.MODEL_RANGES`; found out when None.
+        """path: of the .tflite file. threads: of the interpreter; all cores this process may use
+        when None. model_range: of a file without a sidecar of ours, a name of
+        `settings.files.MODEL_RANGES`; found out when None.
 
-        Raises UserError when the file, or its sidecar, is missing, damaged, or not a network of this kind.
+        Raises UserError when the file, or its sidecar, is missing, damaged, or not a network of
+        this kind.
         """
         self.path = Path(path)
         self.threads = threads or _usable_cores()
@@ -132,7 +150,9 @@ class TFLiteEngine(Engine):
 
     @cached_property
     def receptive_field(self) -> int:
-        """What the sidecar says; else DEFAULT_RECEPTIVE_FIELD, with a warning, given to those who do need to know."""
+        """What the sidecar says; else DEFAULT_RECEPTIVE_FIELD, with a warning, given to those who
+        do need to know.
+        """
         sidecar = self.path.with_suffix(".json").name
         if "receptive_field" in self.sidecar:
             if not self._reaches_no_further(self.sidecar["receptive_field"]):
@@ -148,8 +168,9 @@ class TFLiteEngine(Engine):
     def bytes_per_pixel(self) -> float:
         """Three of the widest layers, and the output twice, of float32 where that is the way.
 
-        The file does not say at which resolution a layer works. Where the last one is no depth-to-space from LR, some
-        are taken to work at SR, on a quarter of the channels that a sub-pixel convolution has.
+        The file does not say at which resolution a layer works. Where the last one is no
+        depth-to-space from LR, some are taken to work at SR, on a quarter of the channels that a
+        sub-pixel convolution has.
         """
         details = self._interpreter.get_tensor_details()
         channels = {
@@ -162,7 +183,11 @@ class TFLiteEngine(Engine):
         return 3 * size * widest + (6 if self.takes_uint8 else 24) * self.scale**2
 
     def __call__(self, lr: np.ndarray) -> np.ndarray:
-        """See `Engine`. Raises UserError on another size than the fixed one, or when the runtime fails (out of memory, say)."""
+        """See `Engine`.
+
+        Raises UserError on another size than the fixed one, or when the runtime fails (out of
+        memory, say).
+        """
         if self.takes_uint8 and lr.dtype == np.uint8:
             return self._run(lr)
         sr = self.values.decode(self._run_floats(self.values.encode(np.asarray(lr, np.float32))))
@@ -187,9 +212,11 @@ class TFLiteEngine(Engine):
             ) from error
 
     def _reaches_no_further(self, reach):
-        """Whether the middle of an image stays as it is while everything further away than `reach` changes.
+        """Whether the middle of an image stays as it is while everything further away than `reach`
+        changes.
 
-        Measured on noise, as far as one image goes: a window of 2·reach + 1 pixels within _MARGIN others.
+        Measured on noise, as far as one image goes: a window of 2·reach + 1 pixels within _MARGIN
+        others.
         """
         side = 2 * (reach + _MARGIN) + 1
         height, width = self.fixed_size or (side, side)
@@ -235,7 +262,9 @@ class TFLiteEngine(Engine):
 
 
 def _tensor_bytes(tensor):
-    """Of activations, whose first dimension is the batch of one; 0 for weights and whatever has no known size."""
+    """Of activations, whose first dimension is the batch of one; 0 for weights and whatever has no
+    known size.
+    """
     known = tensor.shape.rank == 4 and tensor.shape.is_fully_defined() and tensor.shape[0] == 1
     return tensor.shape.num_elements() * tensor.dtype.size if known else 0
 
@@ -261,7 +290,10 @@ def _open_interpreter(path, threads, sidecar):
 
 
 def _read_sidecar(path):
-    """Read the JSON beside a .tflite file, {} where there is none. Raises UserError when damaged or contradictory."""
+    """Read the JSON beside a .tflite file, {} where there is none.
+
+    Raises UserError when damaged or contradictory.
+    """
     if not path.is_file():
         return {}
     try:
@@ -278,13 +310,17 @@ def _read_sidecar(path):
 
 
 def _holds_pixels(tensor):
-    """Whether a tensor's numbers are 8-bit pixels as files have them: uint8, in steps of 1/255 from 0."""
+    """Whether a tensor's numbers are 8-bit pixels as files have them: uint8, in steps of 1/255 from
+    0.
+    """
     step, zero_point = tensor["quantization"]
     return tensor["dtype"] == np.uint8 and zero_point == 0 and abs(255 * step - 1) < 1e-5
 
 
 def _quantise(pixels, tensor):
-    """Map float32 pixels in [0, 1] to the tensor's own type, by q = round(pixel / step) + zero_point."""
+    """Map float32 pixels in [0, 1] to the tensor's own type, by q = round(pixel / step) +
+    zero_point.
+    """
     if tensor["dtype"] == np.float32:
         return pixels
     step, zero_point = tensor["quantization"]

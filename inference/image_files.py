@@ -1,7 +1,8 @@
-"""inference/image_files.py: from image files to larger image files, with everything kept that they held.
+"""inference/image_files.py: from image files to larger image files, with everything kept that they
+held.
 
-One file is worked on strip by strip. Of many, one failure does not stop the others, and small ones are read ahead and
-written behind: decoders, LiteRT and encoders all let go of Python's lock.
+One file is worked on strip by strip. Of many, one failure does not stop the others, and small ones
+are read ahead and written behind: decoders, LiteRT and encoders all let go of Python's lock.
 """
 
 from collections import deque
@@ -27,7 +28,8 @@ from inference.writing import (
     write_animation,
 )
 
-# Images whose file is larger are handled alone, strip by strip: their encoder keeps a core busy as it is.
+# Images whose file is larger are handled alone, strip by strip: their encoder keeps a core busy as
+# it is.
 _SMALL_FILE = 2_000_000
 _SMALL_RESULT = 8_000_000  # pixels
 _READ_AHEAD = 4
@@ -35,7 +37,9 @@ _WRITTEN_BEHIND = 8
 
 
 class Event(NamedTuple):
-    """What became of one image. error: a UserError, or None; skipped: its result was there already."""
+    """What became of one image. error: a UserError, or None; skipped: its result was there
+    already.
+    """
 
     source: Path
     target: Path
@@ -44,7 +48,9 @@ class Event(NamedTuple):
 
 
 class _Job(NamedTuple):
-    """What holds for every file of a call. memory: most bytes for a result held whole until it is encoded; None: any."""
+    """What holds for every file of a call. memory: most bytes for a result held whole until it is
+    encoded; None: any.
+    """
 
     upscaler: Upscaler | Networks
     size: Size | None
@@ -78,8 +84,9 @@ def upscale_file(
     the result is written under a temporary name in the target's folder and renamed. Returns the
     target's path.
 
-    Raises UserError, its message "PATH: reason", when the source is missing, empty, damaged, no image or too large;
-    when the target exists and `overwrite` is not set; and when it cannot be written.
+    Raises UserError, its message "PATH: reason", when the source is missing, empty, damaged, no
+    image or too large; when the target exists and `overwrite` is not set; and when it cannot be
+    written.
     """
     source, target, job = Path(source), Path(target), _Job(upscaler, size, overwrite, quality, max_pixels)
     check_target(target, overwrite=overwrite)  # before the work, not after
@@ -111,7 +118,10 @@ def _opened(job, source, target, image):
 
 
 def _checked_size(job, source, target, image, frames=1):
-    """(height, width) of the result. Raises UserError, before the work, for what the target's format cannot hold."""
+    """(height, width) of the result.
+
+    Raises UserError, before the work, for what the target's format cannot hold.
+    """
     try:
         height, width = result_size(job.upscaler, image, job.size)
     except UserError as error:
@@ -166,10 +176,12 @@ def upscale_files(
     max_pixels: int | None = MAX_PIXELS,
     advance: Callable[[Path, float], None] = lambda source, share: None,
 ) -> Iterator[Event]:
-    """Upscale every (source, target) of `pairs`; yields an `Event` for each, in their order, as they finish.
+    """Upscale every (source, target) of `pairs`; yields an `Event` for each, in their order, as
+    they finish.
 
-    keep_done: a target that exists, or has come to exist by another process, is skipped; else it is an error unless
-    `overwrite`. advance: called with a source and a share of its work, adding up to 1. Others as in `upscale_file`.
+    keep_done: a target that exists, or has come to exist by another process, is skipped; else it is
+    an error unless `overwrite`. advance: called with a source and a share of its work, adding up to
+    1. Others as in `upscale_file`.
     """
     job = _Job(upscaler, size, overwrite, quality, max_pixels)
     waiting, behind, ahead = deque((Path(source), Path(target)) for source, target in pairs), deque(), deque()
@@ -220,7 +232,9 @@ def _failed(source, target, error, keep_done):
 
 
 def _read_small(job, source, target):
-    """The image, or None where it is to be handled strip by strip: it is large, moves, or is not to be read at all."""
+    """The image, or None where it is to be handled strip by strip: it is large, moves, or is not to
+    be read at all.
+    """
     check_target(target, overwrite=job.overwrite)
     if not source.is_file() or source.stat().st_size > _SMALL_FILE:
         return None

@@ -7,20 +7,24 @@ from absl import logging
 
 from inference.engines import Engine
 
-# Where nothing is asked for, in bytes: enough for the fastest tile of a small student on an image of any usual width...
+# Where nothing is asked for, in bytes: enough for the fastest tile of a small student on an image
+# of any usual width...
 _USUALLY = 600_000_000
-# ... and no less than this above what the process has taken by then: TensorFlow alone may take all of the former.
+# ... and no less than this above what the process has taken by then: TensorFlow alone may take all
+# of the former.
 _AT_LEAST_FREE = 300_000_000
 
 _TILES = (512, 448, 384, 320, 256, 192, 128, 96, 64, 48, 32)
-# Strips that exist at a time: one that grows, one that is written, and what the encoder makes of it.
+# Strips that exist at a time: one that grows, one that is written, and what the encoder makes of
+# it.
 _STRIPS = 3
 
 
 def fitting_tile(
     engine: Engine, *, height: int, width: int, bytes_per_pixel: int, memory_mb: float | None = None
 ) -> int:
-    """The side of the largest tile with which the process should stay within memory_mb (10^6 bytes), all included; None: a usual amount.
+    """The side of the largest tile with which the process should stay within memory_mb (10^6
+    bytes), all included; None: a usual amount.
 
     height, width: of the LR image. bytes_per_pixel: of the result. An estimate: at least 32, with a
     warning where that is not enough.
@@ -54,7 +58,9 @@ def _page_size():
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has occupied so far; 250 MB where the system does not say."""
+    """The most memory that this process has occupied so far; 250 MB where the system does
+    not say.
+    """
     status = Path("/proc/self/status")
     if status.is_file():  # Linux, where getrusage would count the parent from before the exec as well
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))

@@ -31,20 +31,27 @@ def plan_outputs(
 ) -> list[tuple[Path, Path]]:
     """Pair every image with the path of its result; nothing is decoded or written.
 
-    inputs: a path or a list of paths, of image files and folders. A folder is searched as `data.images.search` does, its
-    tree is mirrored, and the files of other kinds are counted in a line.
-    output: None: a file's result stands beside it, a folder's in a folder beside it (FOLDER + suffix). A path with an
-        image's suffix: the result of the one input file. A pattern, a path with {stem} in it: {folder}, {stem}, {ext}
-        and {scale} are filled in for every image. Any other path: the folder for everything.
+    inputs: a path or a list of paths, of image files and folders. A folder is searched as
+    `data.images.search` does, its tree is mirrored, and the files of other kinds are counted in a
+    line.
+    output: None: a file's result stands beside it, a folder's in a folder beside it (FOLDER +
+    suffix). A path with an
+        image's suffix: the result of the one input file. A pattern, a path with {stem} in it:
+        {folder}, {stem}, {ext} and {scale} are filled in for every image. Any other path: the
+        folder for everything.
     suffix: added to every file's stem; "_x4" by default, for scale "4"; "" keeps the names.
-    extension: of all results (".webp"); that of the source when None, and .png where it is only read (PPM).
-    problem: called with a UserError for a subfolder that cannot be read, and for an image that is left out because its
-        result would take the place of an original, or of an earlier image's result; raises it by default.
+    extension: of all results (".webp"); that of the source when None, and .png where it is only
+    read (PPM).
+    problem: called with a UserError for a subfolder that cannot be read, and for an image that is
+    left out because its
+        result would take the place of an original, or of an earlier image's result; raises it by
+        default.
 
-    Returns a list of (source, target), in the inputs' order, sorted within a folder. Images under `output`
-    itself are left out: they are results of an earlier call.
+    Returns a list of (source, target), in the inputs' order, sorted within a folder. Images under
+    `output` itself are left out: they are results of an earlier call.
 
-    Raises UserError for a missing input, for a folder without images and for a pattern with an unknown name.
+    Raises UserError for a missing input, for a folder without images and for a pattern with an
+    unknown name.
     """
     inputs = [_existing(Path(path)) for path in ([inputs] if isinstance(inputs, (str, Path)) else inputs)]
     suffix = f"_x{scale}" if suffix is None else suffix
@@ -129,7 +136,9 @@ def _renamed(name, suffix, extension):
 
 
 def _distinct(pairs, problem):
-    """The pairs without those whose result would take the place of an original or of an earlier result."""
+    """The pairs without those whose result would take the place of an original or of an earlier
+    result.
+    """
     taken, sources = {}, {os.path.realpath(source) for source, _ in pairs}
     for source, target in pairs:
         if os.path.realpath(target) in sources:

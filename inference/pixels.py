@@ -1,4 +1,6 @@
-"""Between the pixels of files, unsigned integers over their full range, and those of networks, float32 in [0, 1]."""
+"""Between the pixels of files, unsigned integers over their full range, and those of networks,
+float32 in [0, 1].
+"""
 
 import numpy as np
 
@@ -10,14 +12,18 @@ _ROWS_AT_A_TIME = 32
 
 
 def as_float(pixels: np.ndarray) -> np.ndarray:
-    """Pixels of any shape as float32: floats as they are, unsigned integers from their full range to [0, 1]."""
+    """Pixels of any shape as float32: floats as they are, unsigned integers from their full range
+    to [0, 1].
+    """
     if np.issubdtype(pixels.dtype, np.unsignedinteger):
         return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
     return pixels.astype(np.float32, copy=False)
 
 
 def to_uint8(pixels: np.ndarray) -> np.ndarray:
-    """Floats to 8 bits, clipped to [0, 1] and rounded half up, as MATLAB rounds. Any shape to the same.
+    """Floats to 8 bits, clipped to [0, 1] and rounded half up, as MATLAB rounds.
+
+    Any shape to the same.
 
     For measures of quality; `store` is for results, and refuses NaN.
     """
@@ -25,9 +31,11 @@ def to_uint8(pixels: np.ndarray) -> np.ndarray:
 
 
 def store(target: np.ndarray, sr: np.ndarray) -> None:
-    """Write sr (h, w, 3), float32 in [0, 1] or uint8, into target, (h, w, 3) or (h, w) grey, as target's type.
+    """Write sr (h, w, 3), float32 in [0, 1] or uint8, into target, (h, w, 3) or (h, w) grey, as
+    target's type.
 
-    Integers span their full range and are rounded half up. Grey is the luma. Raises UserError on NaN.
+    Integers span their full range and are rounded half up. Grey is the luma. Raises UserError on
+    NaN.
     """
     if sr.dtype == target.dtype == np.uint8 and target.ndim == 3:
         target[:] = sr  # a network in 8 bits has done it all

@@ -1,4 +1,5 @@
-"""Engines for networks in TensorFlow's own formats: SavedModel folders and .keras files, ours or anybody's.
+"""Engines for networks in TensorFlow's own formats: SavedModel folders and .keras files, ours or
+anybody's.
 
 Neither says by how much it enlarges or how far an output pixel sees. The scale is found by running
 a small image; the receptive field is the network's own where it has one, else
@@ -18,12 +19,17 @@ from inference.value_range import ValueRange, range_of
 
 
 class SavedModelEngine(Engine):
-    """A SavedModel folder: its signature "serving_default", or the only one there is. Of fixed or dynamic size."""
+    """A SavedModel folder: its signature "serving_default", or the only one there is.
+
+    Of fixed or dynamic size.
+    """
 
     def __init__(self, path: str | Path, *, model_range: str | None = None):
-        """path: the folder that holds saved_model.pb. model_range: a name of `settings.files.MODEL_RANGES`; found out when None.
+        """path: the folder that holds saved_model.pb. model_range: a name of
+        `settings.files.MODEL_RANGES`; found out when None.
 
-        Raises UserError when it is missing, damaged, or has no signature with one image in and one out.
+        Raises UserError when it is missing, damaged, or has no signature with one image in and one
+        out.
         """
         import tensorflow as tf
 
@@ -40,16 +46,24 @@ class SavedModelEngine(Engine):
 
     @cached_property
     def receptive_field(self) -> int:
-        """LR pixels to each side: assumed, since the format does not say; with a warning for those who need it."""
+        """LR pixels to each side: assumed, since the format does not say; with a warning for those
+        who need it.
+        """
         return _assumed_receptive_field(self.path)
 
     @property
     def parameters(self) -> int | None:
-        """How many numbers the signature's variables hold; None where they were frozen into constants."""
+        """How many numbers the signature's variables hold; None where they were frozen into
+        constants.
+        """
         return sum(int(np.prod(variable.shape)) for variable in self._signature.variables) or None
 
     def __call__(self, lr: np.ndarray) -> np.ndarray:
-        """See `Engine`. Raises UserError on another size than the fixed one, or where TensorFlow cannot run the signature."""
+        """See `Engine`.
+
+        Raises UserError on another size than the fixed one, or where TensorFlow cannot run the
+        signature.
+        """
         return np.clip(self.values.decode(self._run(self.values.encode(lr))), 0.0, 1.0)
 
     def _run(self, lr):
@@ -94,8 +108,8 @@ def open_keras_file(path: str | Path, *, model_range: str | None = None) -> Kera
 
     model_range: of the latter, a name of `settings.files.MODEL_RANGES`; found out when None.
 
-    Raises UserError when the file is missing, damaged, needs classes that are not known here, or is no network that
-    turns an image into a larger one.
+    Raises UserError when the file is missing, damaged, needs classes that are not known here, or is
+    no network that turns an image into a larger one.
     """
     import keras
 
@@ -114,7 +128,9 @@ def open_keras_file(path: str | Path, *, model_range: str | None = None) -> Kera
 
 
 class _Described:
-    """A foreign Keras model with the two attributes that KerasEngine asks for, from [0, 1] to [0, 1]."""
+    """A foreign Keras model with the two attributes that KerasEngine asks for, from [0, 1] to [0,
+    1].
+    """
 
     def __init__(self, model, path, model_range):
         self._model, self._path, self.values = model, path, ValueRange()

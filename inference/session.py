@@ -1,4 +1,6 @@
-"""What upscale.py does: images, folders, videos and streams under one progress bar; a failure is a line, and the others go on."""
+"""What upscale.py does: images, folders, videos and streams under one progress bar; a failure is a
+line, and the others go on.
+"""
 
 import os
 import sys
@@ -25,7 +27,8 @@ from settings.files import Upscaling
 
 
 def upscale_all(settings: Upscaling, words: list[str], *, shipped: Path = weights.FOLDER) -> int:
-    """Upscale what the words name. shipped: folder of the networks to choose from where none is named.
+    """Upscale what the words name. shipped: folder of the networks to choose from where none is
+    named.
 
     Returns 1 when something failed. Raises UserError for what cannot be begun.
     """
@@ -64,7 +67,10 @@ def _check_words(words: list[str], output: str | None) -> None:
 
 
 def asked_size(settings: Upscaling) -> Size | None:
-    """The Size that --scale, --width, --height or --fit ask for; None for the network's own. Raises UserError."""
+    """The Size that --scale, --width, --height or --fit ask for; None for the network's own.
+
+    Raises UserError.
+    """
     given = [name for name in ("scale", "width", "height", "fit") if getattr(settings, name) is not None]
     if len(given) > 1:
         raise UserError(f"--{given[0]} and --{given[1]}: give one; --fit=WIDTHxHEIGHT is the box for both sides")
@@ -80,7 +86,10 @@ class _Session:
         self._settings, self._networks, self._size, self._label = settings, networks, size, label
 
     def images(self, words: list[str]) -> bool:
-        """Upscale image files and folders under one progress bar, then sum up. Returns whether one failed."""
+        """Upscale image files and folders under one progress bar, then sum up.
+
+        Returns whether one failed.
+        """
         settings, failed, skipped, written = self._settings, [], 0, 0
 
         def fail(error: UserError) -> None:
@@ -164,7 +173,10 @@ class _Session:
         return Path(output)
 
     def _video(self, source: Path, target: Path) -> bool:
-        """Upscale a video under a progress bar, and say how fast it went. Returns whether something is wrong."""
+        """Upscale a video under a progress bar, and say how fast it went.
+
+        Returns whether something is wrong.
+        """
         from inference.video.enlarging import upscale_video  # raises UserError where PyAV is missing
 
         form = "{n_fmt} of {total_fmt} frames |{bar}| {rate_fmt}, {remaining} left"
@@ -222,7 +234,8 @@ class _Session:
 def upscale_raw(
     upscaler: Upscaler, stdin: BinaryIO, stdout: BinaryIO, *, width: int, height: int, size: Size | None = None
 ) -> int:
-    """Raw RGB frames of 8 bits (FFmpeg's `-f rawvideo -pix_fmt rgb24`) from one binary stream to another.
+    """Raw RGB frames of 8 bits (FFmpeg's `-f rawvideo -pix_fmt rgb24`) from one binary stream to
+    another.
 
     Returns the number of frames. Raises UserError when the stream ends amid a frame.
     """
@@ -239,7 +252,9 @@ def upscale_raw(
 
 
 def _common_folder(paths: list[Path]) -> Path:
-    """The folder that holds all of them, somewhere below it; as seen from here where it lies below here."""
+    """The folder that holds all of them, somewhere below it; as seen from here where it lies below
+    here.
+    """
     folder = Path(os.path.commonpath([path.absolute().parent for path in paths]))
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 

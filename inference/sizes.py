@@ -1,4 +1,5 @@
-"""inference/sizes.py: any size: what is asked for, the network passes that lead there, and an exact resize at the end.
+"""inference/sizes.py: any size: what is asked for, the network passes that lead there, and an exact
+resize at the end.
 
 Transparency is enlarged beside the colours, without dark fringes and without new holes.
 """
@@ -16,7 +17,9 @@ from inference.upscaler import Upscaler
 
 
 class Size(NamedTuple):
-    """What is asked for: a factor, or a width, a height, or both: the box to fit into, with the image's own form."""
+    """What is asked for: a factor, or a width, a height, or both: the box to fit into, with the
+    image's own form.
+    """
 
     scale: float | None = None
     width: int | None = None
@@ -32,7 +35,9 @@ class Size(NamedTuple):
         return f"w{self.width}" if self.width else f"h{self.height}"
 
     def of(self, height: int, width: int) -> tuple[int, int]:
-        """(height, width) of the result for an image of that size; rounded half up, at least one pixel each."""
+        """(height, width) of the result for an image of that size; rounded half up, at least one
+        pixel each.
+        """
         if self.scale is not None:
             rows, columns = height * self.scale, width * self.scale
         elif self.height is None or (self.width is not None and self.width * height <= self.height * width):
@@ -66,10 +71,12 @@ def result_size(upscaler: Upscaler, image: Still, size: Size | None = None) -> t
 
 
 def iter_sized_strips(upscaler: Upscaler, image: Still, size: Size | None = None) -> Iterator[np.ndarray]:
-    """The result for a `Still` strip by strip, alpha as the last channel: (rows, W) or (rows, W, channels).
+    """The result for a `Still` strip by strip, alpha as the last channel: (rows, W) or (rows, W,
+    channels).
 
-    Up to the network's own factor s: one pass, shrunk to size. Up to s²: two passes, the first shrunk so far that the
-    second ends at the size, or just above. A result no larger than the image is only resized.
+    Up to the network's own factor s: one pass, shrunk to size. Up to s²: two passes, the first
+    shrunk so far that the second ends at the size, or just above. A result no larger than the image
+    is only resized.
     """
     scale, (height, width) = upscaler.scale, image.colours.shape[:2]
     rows, columns = result_size(upscaler, image, size)
@@ -106,9 +113,10 @@ def _split(pixels, image):
 def bleed_colours(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Give fully transparent pixels the colour of the nearest visible one.
 
-    A transparent pixel's stored colour is arbitrary, often black. An upscaler mixes neighbours, so that black
-    would come into view as a dark fringe along every edge. colours (H, W, 3) or (H, W), alpha (H, W), same dtype
-    out as in; an image that is opaque everywhere, or nowhere visible, comes back as it is.
+    A transparent pixel's stored colour is arbitrary, often black. An upscaler mixes neighbours, so
+    that black would come into view as a dark fringe along every edge. colours (H, W, 3) or (H, W),
+    alpha (H, W), same dtype out as in; an image that is opaque everywhere, or nowhere visible,
+    comes back as it is.
     """
     hidden = alpha == 0
     if not hidden.any() or hidden.all():
@@ -118,7 +126,9 @@ def bleed_colours(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def _enlarged_strips(upscaler, image):
-    """The rows of the larger image: yields (rows, W) or (rows, W, channels) with alpha as the last channel."""
+    """The rows of the larger image: yields (rows, W) or (rows, W, channels) with alpha as the last
+    channel.
+    """
     if image.alpha is None:
         yield from upscaler.iter_strips(image.colours)
         return
@@ -140,9 +150,10 @@ def iter_alpha_strips(
 ) -> Iterator[np.ndarray]:
     """Upscale alpha (H, W), uint8 or uint16, strip by strip: yields (rows, s*W) of its type.
 
-    Upscaled by the same network as the colours, so that both have the same edges, then kept within what the 3x3 LR
-    pixels around held: what is opaque, or transparent, stays entirely so, though a network reproduces no value to
-    the last bit. Strips are those of `Upscaler.iter_strips` with the same tile.
+    Upscaled by the same network as the colours, so that both have the same edges, then kept within
+    what the 3x3 LR pixels around held: what is opaque, or transparent, stays entirely so, though a
+    network reproduces no value to the last bit. Strips are those of `Upscaler.iter_strips` with the
+    same tile.
     """
     scale, top = upscaler.scale, 0
     low = ndimage.minimum_filter(alpha, size=3, mode="nearest")

@@ -1,9 +1,10 @@
-"""inference/strip_writers.py: image files written strip by strip, from top to bottom, so that a large result never stands in memory as a whole.
+"""inference/strip_writers.py: image files written strip by strip, from top to bottom, so that a
+large result never stands in memory as a whole.
 
-A writer is made as `Writer(file, layout)`, takes `write(rows)`, rows (n, width, channels) of the layout's type, and is
-ended by `close()`. `file` is open for writing and seeking; what happens to it on failure is the caller's affair
-(see inference.writing). PNG, JPEG and TIFF stream; WebP, BMP and GIF have no encoder that could, or no need, and are
-collected first.
+A writer is made as `Writer(file, layout)`, takes `write(rows)`, rows (n, width, channels) of the
+layout's type, and is ended by `close()`. `file` is open for writing and seeking; what happens to it
+on failure is the caller's affair (see inference.writing). PNG, JPEG and TIFF stream; WebP, BMP and
+GIF have no encoder that could, or no need, and are collected first.
 """
 
 import io
@@ -21,9 +22,11 @@ _FILTERED_AT_A_TIME = 1 << 16  # bytes: what stays in the processor's cache
 
 
 class Layout(NamedTuple):
-    """What a file will hold. channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha; dtype: uint8 or uint16.
+    """What a file will hold. channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha; dtype:
+    uint8 or uint16.
 
-    exif: bytes as `Image.Exif.tobytes` gives them, or None. quality: of the lossy formats, 1 to 100.
+    exif: bytes as `Image.Exif.tobytes` gives them, or None. quality: of the lossy formats, 1 to
+    100.
     """
 
     width: int
@@ -88,9 +91,11 @@ class PngWriter:
 
 
 def _filtered(lines, above, step):
-    """Each line as the filter type Sub or Up makes it, whichever gives the smaller sum of absolute differences.
+    """Each line as the filter type Sub or Up makes it, whichever gives the smaller sum of absolute
+    differences.
 
-    The heuristic of the PNG specification, section 12.7; Paeth would save 2 % more at four times the price.
+    The heuristic of the PNG specification, section 12.7; Paeth would save 2 % more at four times
+    the price.
     """
     filtered = np.empty((len(lines), lines.shape[1] + 1), np.uint8)
     together = max(1, _FILTERED_AT_A_TIME // lines.shape[1])
@@ -109,9 +114,10 @@ def _filtered(lines, above, step):
 class JpegWriter:
     """Baseline JPEG: every eight rows of blocks are a JPEG of their own, joined by restart markers.
 
-    ITU-T T.81, B.2.1: after a restart marker nothing depends on what stood before it. libjpeg numbers the markers
-    from 0 to 7 in turn; a strip of eight block rows holds RST0 to RST6, so RST7 belongs between two strips and no
-    marker has to be renumbered. All strips have the quantisation and the standard Huffman tables of the first.
+    ITU-T T.81, B.2.1: after a restart marker nothing depends on what stood before it. libjpeg
+    numbers the markers from 0 to 7 in turn; a strip of eight block rows holds RST0 to RST6, so RST7
+    belongs between two strips and no marker has to be renumbered. All strips have the quantisation
+    and the standard Huffman tables of the first.
     """
 
     _ROWS = 64  # eight rows of blocks of 8 pixels: 4:4:4, no subsampling
@@ -159,7 +165,9 @@ class JpegWriter:
 
 
 def _iptc_segment(iptc):
-    """IPTC records in Photoshop's resource 0x0404, in JPEG's segment APP13; nothing where there are none."""
+    """IPTC records in Photoshop's resource 0x0404, in JPEG's segment APP13; nothing where there are
+    none.
+    """
     if not iptc:
         return b""
     content = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + struct.pack(">L", len(iptc)) + iptc + bytes(len(iptc) % 2)
@@ -167,7 +175,9 @@ def _iptc_segment(iptc):
 
 
 def _jpeg_segments(content):
-    """Where the frame header (SOF0) begins, and where the entropy-coded data after the scan header (SOS) begin."""
+    """Where the frame header (SOF0) begins, and where the entropy-coded data after the scan header
+    (SOS) begin.
+    """
     position, frame = 2, None
     while True:
         marker, length = content[position + 1], struct.unpack_from(">H", content, position + 2)[0]
@@ -179,10 +189,12 @@ def _jpeg_segments(content):
 
 
 class TiffWriter:
-    """TIFF 6.0, deflate with horizontal differencing, a compressed strip per `write`'s 256 kilobytes; the directory last.
+    """TIFF 6.0, deflate with horizontal differencing, a compressed strip per `write`'s 256
+    kilobytes; the directory last.
 
-    BigTIFF where the pixels alone come near the four gigabytes that a classic file can address. Not tifffile's writer:
-    that has no way to write the EXIF and GPS directories (test_orientation_is_applied_and_reset_and_the_rest_kept).
+    BigTIFF where the pixels alone come near the four gigabytes that a classic file can address. Not
+    tifffile's writer: that has no way to write the EXIF and GPS directories
+    (test_orientation_is_applied_and_reset_and_the_rest_kept).
     """
 
     _STRIP_BYTES = 1 << 18
@@ -255,7 +267,8 @@ class TiffWriter:
         wide = 16 if self._big else 4  # LONG8 or LONG
         for tag, column in ((TiffImagePlugin.STRIPOFFSETS, 0), (TiffImagePlugin.STRIPBYTECOUNTS, 1)):
             tags.tagtype[tag] = wide
-            # Pillow adds to the offsets what it takes for the beginning of the pixels; so they are put in afterwards.
+            # Pillow adds to the offsets what it takes for the beginning of the pixels; so they are
+            # put in afterwards.
             tags[tag] = tuple(strip[column] if column else 0 for strip in self._strips)
         return self._with_offsets(bytearray(tags.tobytes(place)), place)
 

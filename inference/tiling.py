@@ -30,7 +30,9 @@ from inference.pixels import as_float
 
 
 class Span(NamedTuple):
-    """One window along one axis, in LR pixels: it reads [start, start + window) and owns [first, last)."""
+    """One window along one axis, in LR pixels: it reads [start, start + window) and owns [first,
+    last).
+    """
 
     start: int
     first: int
@@ -47,8 +49,9 @@ def iter_windows(
     pixels that each window adds to the result along each axis, halo not counted; a pair gives rows
     and columns; None takes the whole image in one window. Ignored by an engine of fixed size.
 
-    Yields (rows, columns, sr): two slices of the result, and what stands there, (rows, columns, 3) float32 in [0, 1],
-    or uint8 from an engine that takes uint8 where lr is that. No two overlap, and all together leave nothing out.
+    Yields (rows, columns, sr): two slices of the result, and what stands there, (rows, columns, 3)
+    float32 in [0, 1], or uint8 from an engine that takes uint8 where lr is that. No two overlap,
+    and all together leave nothing out.
 
     Equality: put together they equal `engine` run on the whole image. The one exception is an
     engine of fixed size given a smaller image: it is continued by reflection below and to the
@@ -74,7 +77,8 @@ def iter_windows(
             window = lr[row.start : row.start + window_height, column.start : column.start + window_width]
             window = window if as_it_is else as_float(window)
             window = _continue_to(window, height=window_height, width=window_width)[None]
-            # The result is bound to no name here: its memory is free again for the next one when the caller lets go of it.
+            # The result is bound to no name here: its memory is free again for the next one when
+            # the caller lets go of it.
             yield (
                 _place_of(row, scale),
                 _place_of(column, scale),
@@ -93,10 +97,11 @@ def iter_strips(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The windows of `iter_windows` put together to strips, from top to bottom.
 
-    channels, dtype: of the strips, and store: called as `store(part_of_a_strip, sr)`; so that a strip need not be as large
-    as its float32.
+    channels, dtype: of the strips, and store: called as `store(part_of_a_strip, sr)`; so that a
+    strip need not be as large as its float32.
 
-    Yields (top, strip): strip (rows, s*w, *channels), top the SR row where it begins. Strips follow each other without gap.
+    Yields (top, strip): strip (rows, s*w, *channels), top the SR row where it begins. Strips follow
+    each other without gap.
     """
     width = lr.shape[1] * engine.scale
     for rows, columns, sr in iter_windows(engine, lr, tile=tile):
@@ -108,7 +113,9 @@ def iter_strips(
 
 
 def upscale_tiled(engine: Engine, lr: np.ndarray, *, tile: int | tuple[int, int] | None = None) -> np.ndarray:
-    """The windows of `iter_windows` in one image: lr (h, w, 3) -> (s*h, s*w, 3) float32 in [0, 1]."""
+    """The windows of `iter_windows` in one image: lr (h, w, 3) -> (s*h, s*w, 3) float32 in
+    [0, 1].
+    """
     height, width = lr.shape[:2]
     sr = np.empty((height * engine.scale, width * engine.scale, 3), np.float32)
     for rows, columns, window in iter_windows(engine, lr, tile=tile):
@@ -117,10 +124,11 @@ def upscale_tiled(engine: Engine, lr: np.ndarray, *, tile: int | tuple[int, int]
 
 
 def plan_axis(length: int, *, halo: int, tile: int | None, alignment: int = 1) -> tuple[int, list[Span]]:
-    """Windows of one size that cover `length` pixels, each adding about `tile` of them. halo: a multiple of `alignment`.
+    """Windows of one size that cover `length` pixels, each adding about `tile` of them. halo: a
+    multiple of `alignment`.
 
-    Returns (window, list of Span). Their number is the smallest that `tile` allows, and the window then the smallest
-    for that number: no window is much smaller in use than its neighbours.
+    Returns (window, list of Span). Their number is the smallest that `tile` allows, and the window
+    then the smallest for that number: no window is much smaller in use than its neighbours.
     """
     if tile is not None and tile < 1:
         raise UserError(f"tile {tile}: must be at least 1 pixel")
@@ -133,7 +141,9 @@ def plan_axis(length: int, *, halo: int, tile: int | None, alignment: int = 1) -
 
 
 def plan_fixed_axis(length: int, *, halo: int, window: int, alignment: int = 1) -> list[Span]:
-    """Cover `length` by spans of exactly `window` pixels; by a single one where the image is smaller."""
+    """Cover `length` by spans of exactly `window` pixels; by a single one where the image is
+    smaller.
+    """
     if length <= window:
         return [Span(0, 0, length)]
     if window - window % alignment <= 2 * halo:

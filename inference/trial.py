@@ -21,7 +21,8 @@ from errors import UserError, reason
 _SECONDS = 600
 _SIDE = 16  # of the image, where a network takes any size: one that halves it four times runs too
 
-# What the engine and the count of multiply-adds do with a file, on a small black image where its size is open. Exceptions are theirs to tell.
+# What the engine and the count of multiply-adds do with a file, on a small black image where its
+# size is open. Exceptions are theirs to tell.
 _PROGRAM = """
 import sys
 import numpy as np
@@ -43,7 +44,8 @@ for options in ({}, {"experimental_op_resolver_type": plain, "experimental_prese
 
 
 def try_out(path: Path, sidecar: dict[str, Any]) -> None:
-    """Open and run `path` in a process of its own, unless it is byte for byte the file that its sidecar describes.
+    """Open and run `path` in a process of its own, unless it is byte for byte the file that its
+    sidecar describes.
 
     Raises UserError where that process dies. What the runtime refuses in words is left to whoever
     opens the file next.
@@ -57,7 +59,10 @@ def try_out(path: Path, sidecar: dict[str, Any]) -> None:
 
 @lru_cache
 def _death(path: Path, *_: int) -> str | None:
-    """How the process that runs the file ends, where it is by a signal or too late. The further arguments say which state of the file it was."""
+    """How the process that runs the file ends, where it is by a signal or too late.
+
+    The further arguments say which state of the file it was.
+    """
     try:
         done = subprocess.run(
             [sys.executable, "-c", _PROGRAM, str(path), str(_SIDE)],
@@ -76,7 +81,8 @@ def _death(path: Path, *_: int) -> str | None:
 def probed_scale(
     run: Callable[[np.ndarray], np.ndarray], *, path: str | Path, size: tuple[int, int] | None = None
 ) -> int:
-    """The factor of a network, by running a small black image: what comes out says more than any label.
+    """The factor of a network, by running a small black image: what comes out says more than any
+    label.
 
     run: maps (1, h, w, 3) float32 to (1, s*h, s*w, 3). size: the only (h, w) that it takes, or
     None. Raises UserError that names `path` where s is no whole number.

@@ -15,7 +15,8 @@ from inference.pixels import as_float, store
 from inference.saved_models import SavedModelEngine, open_keras_file
 from inference.tiling import iter_strips, iter_windows
 
-# How far outside [0, 1] a float image may be: rounding of a resize or a colour transform, not another unit.
+# How far outside [0, 1] a float image may be: rounding of a resize or a colour transform, not
+# another unit.
 _RANGE_TOLERANCE = 0.01
 
 
@@ -33,16 +34,18 @@ class Upscaler:
     ):
         """Build from a model, an engine or a path.
 
-        model_or_path: a Keras generator; an `inference.engines.Engine`; or the path of a .weights.h5 file, of
-        a .tflite file, of a run folder, which is searched for student.tflite, student.weights.h5 and
-        teacher.weights.h5, in this order; or the name of a shipped network, such as compact_s (see weights/README.md).
-        threads: all usable cores when None. TensorFlow, which runs all but .tflite files, takes them for the whole process and only
-        before its first operation; a model or an engine has its own.
-        tile: LR pixels per tile side, without halo; when None as large as memory_mb, about what the process is to
-        take in all, permits. It changes memory and speed, never the result.
+        model_or_path: a Keras generator; an `inference.engines.Engine`; or the path of a
+        .weights.h5 file, of a .tflite file, of a run folder, which is searched for student.tflite,
+        student.weights.h5 and teacher.weights.h5, in this order; or the name of a shipped network,
+        such as compact_s (see weights/README.md).
+        threads: all usable cores when None. TensorFlow, which runs all but .tflite files, takes
+        them for the whole process and only before its first operation; a model or an engine has its
+        own.
+        tile: LR pixels per tile side, without halo; when None as large as memory_mb, about what the
+        process is to take in all, permits. It changes memory and speed, never the result.
 
-        engine: the kind of network, "tflite" or "keras": of a run folder only that file, and no other path of another kind;
-        "auto": any.
+        engine: the kind of network, "tflite" or "keras": of a run folder only that file, and no
+        other path of another kind; "auto": any.
 
         Raises UserError when the path holds no network, or a damaged one, or one of another kind.
         """
@@ -55,13 +58,14 @@ class Upscaler:
     def upscale(self, picture: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
         """Upscale one image.
 
-        picture: (H, W, 3) RGB or (H, W) grey; uint8, uint16, or float16/32/64 in [0, 1]. out: an array of the result's
-        shape and type to write into; a new one when None.
-        Returns the same dtype and number of channels, (s*H, s*W, 3) or (s*H, s*W); integers are rounded half up, floats
-        clipped to [0, 1]. A grey image runs as three equal channels; the result is their luma.
+        picture: (H, W, 3) RGB or (H, W) grey; uint8, uint16, or float16/32/64 in [0, 1]. out: an
+        array of the result's shape and type to write into; a new one when None.
+        Returns the same dtype and number of channels, (s*H, s*W, 3) or (s*H, s*W); integers are
+        rounded half up, floats clipped to [0, 1]. A grey image runs as three equal channels; the
+        result is their luma.
 
-        Raises UserError on any other shape or type, on values outside [0, 1], on NaN, and when the network's
-        output is NaN.
+        Raises UserError on any other shape or type, on values outside [0, 1], on NaN, and when the
+        network's output is NaN.
         """
         picture = np.asarray(picture)
         _check_image(picture)
@@ -80,7 +84,8 @@ class Upscaler:
         return self
 
     def iter_strips(self, picture: np.ndarray, *, tile: int | tuple[int, int] | None = None) -> Iterator[np.ndarray]:
-        """The rows of `upscale`, a strip at a time from top to bottom: yields (rows, s*W, 3) or (rows, s*W).
+        """The rows of `upscale`, a strip at a time from top to bottom: yields (rows, s*W, 3) or
+        (rows, s*W).
 
         tile: as in the constructor, for this image; also a pair (rows, columns).
         """
@@ -92,7 +97,9 @@ class Upscaler:
             yield strip
 
     def choose_tile(self, picture: np.ndarray, *, channels: int | None = None) -> int:
-        """The tile for an image where none was asked for. channels: of the result, where it has more than the image."""
+        """The tile for an image where none was asked for. channels: of the result, where it has
+        more than the image.
+        """
         height, width = picture.shape[:2]
         bytes_per_pixel = (channels or (*picture.shape, 1)[2]) * picture.dtype.itemsize
         return fitting_tile(
@@ -103,9 +110,11 @@ class Upscaler:
 def open_engine(
     model_or_path: Any, *, threads: int | None = None, kind: str = "auto", model_range: str | None = None
 ) -> Engine:
-    """An engine for whatever `Upscaler` accepts, and of that kind, or for what `runs.look_up` found.
+    """An engine for whatever `Upscaler` accepts, and of that kind, or for what `runs.look_up`
+    found.
 
-    model_range: of a network from elsewhere whose file does not say it, a name of `settings.files.MODEL_RANGES`; None to find out.
+    model_range: of a network from elsewhere whose file does not say it, a name of
+    `settings.files.MODEL_RANGES`; None to find out.
     Raises UserError when it is no usable network.
     """
     if isinstance(model_or_path, (str, Path)):

@@ -1,7 +1,8 @@
-"""inference/writing.py: to an image file, whole or not at all: a temporary name beside the target, renamed when the last byte is written.
+"""inference/writing.py: to an image file, whole or not at all: a temporary name beside the target,
+renamed when the last byte is written.
 
-Strips are encoded in a thread of their own, one behind the network: both compressing and LiteRT let go of Python's
-lock.
+Strips are encoded in a thread of their own, one behind the network: both compressing and LiteRT let
+go of Python's lock.
 """
 
 import contextlib
@@ -80,9 +81,10 @@ def image_file(
 ) -> Iterator[Callable[[np.ndarray], None]]:
     """Write an image file from top to bottom; the `with` block is given `write(rows)`.
 
-    rows (n, width, channels) uint8 or uint16; channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. A format that holds less
-    gets less: 8 bits for 16, transparent pixels laid on white in a JPEG, of the metadata what it has a place for.
-    The file appears under its name when the block ends well; when it ends badly nothing is left. Raises UserError.
+    rows (n, width, channels) uint8 or uint16; channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. A
+    format that holds less gets less: 8 bits for 16, transparent pixels laid on white in a JPEG, of
+    the metadata what it has a place for. The file appears under its name when the block ends well;
+    when it ends badly nothing is left. Raises UserError.
     """
     path = Path(path)
     check_target(path, overwrite=overwrite)
@@ -142,7 +144,9 @@ def write_animation(
     quality: int = QUALITY,
     overwrite: bool = False,
 ) -> None:
-    """Write frames, an iterable of (H, W, 3 or 4) uint8 arrays, as an animated GIF, WebP or PNG. Raises UserError.
+    """Write frames, an iterable of (H, W, 3 or 4) uint8 arrays, as an animated GIF, WebP or PNG.
+
+    Raises UserError.
 
     durations: of each frame, in ms. loop: how often it is shown; 0 means for ever.
     """
@@ -166,7 +170,9 @@ def write_animation(
 
 
 def _opaque_or_not(pixels):
-    """GIF knows no half transparency: (H, W, channels) uint8, with alpha, where it is the last, made 0 or 255."""
+    """GIF knows no half transparency: (H, W, channels) uint8, with alpha, where it is the last,
+    made 0 or 255.
+    """
     if pixels.shape[2] in (2, 4):
         pixels = pixels.copy()
         pixels[..., -1] = np.where(pixels[..., -1] < 128, 0, 255)
@@ -174,9 +180,11 @@ def _opaque_or_not(pixels):
 
 
 def check_result(path: str | Path, *, width: int, height: int, frames: int = 1, memory: float | None = None) -> None:
-    """Raise UserError for a result that the format of `path` cannot hold, or that takes more than `memory`.
+    """Raise UserError for a result that the format of `path` cannot hold, or that takes more than
+    `memory`.
 
-    frames: more than 1 of an animation. memory: most bytes for a result that is held whole until it is encoded; None: any.
+    frames: more than 1 of an animation. memory: most bytes for a result that is held whole until it
+    is encoded; None: any.
     """
     path, file_format = Path(path), WRITABLE[Path(path).suffix.lower()]
     if frames > 1 and file_format not in ANIMATED:
@@ -203,9 +211,11 @@ def check_result(path: str | Path, *, width: int, height: int, frames: int = 1, 
 def replacing(
     path: str | Path, *, overwrite: bool = False, suffixes: Collection[str] | None = None
 ) -> Iterator[BinaryIO]:
-    """An open binary file that takes the place of `path` when the block ends well, and vanishes when it does not.
+    """An open binary file that takes the place of `path` when the block ends well, and vanishes
+    when it does not.
 
-    Missing folders are made. Raises UserError when the file cannot be written, or the target has come to exist.
+    Missing folders are made. Raises UserError when the file cannot be written, or the target has
+    come to exist.
     """
     path = Path(path)
     # A short name of its own: the target's might already be as long as a file system allows.
@@ -234,7 +244,8 @@ def replacing(
 
 
 def check_target(path: str | Path, *, overwrite: bool, suffixes: Collection[str] | None = None) -> None:
-    """Raise UserError when `path` has none of the suffixes, is a folder, or exists and is not to be overwritten.
+    """Raise UserError when `path` has none of the suffixes, is a folder, or exists and is not to be
+    overwritten.
 
     suffixes: those of images when None.
     """
@@ -263,7 +274,9 @@ def _named(path):
 
 
 def _fitting_metadata(path, metadata, file_format, size):
-    """(EXIF as bytes, the rest) as far as the format has a place for them; one line for what would change the colours."""
+    """(EXIF as bytes, the rest) as far as the format has a place for them; one line for what would
+    change the colours.
+    """
     exif = None
     if metadata.exif is not None and file_format not in ("BMP", "GIF"):
         exif = _exif_bytes(metadata.exif, size)

@@ -2,8 +2,9 @@
 
 `shift` shows it, or a discriminator, crops that begin at different pixels.
 
-Sources: Simonyan and Zisserman, arXiv:1409.1556 (VGG19); Johnson et al., arXiv:1603.08155; SRGAN, arXiv:1609.04802, equation 5
-(features after activation, divided by 12.75); ESRGAN, arXiv:1809.00219, section 3.3 (features before activation).
+Sources: Simonyan and Zisserman, arXiv:1409.1556 (VGG19); Johnson et al., arXiv:1603.08155; SRGAN,
+arXiv:1609.04802, equation 5 (features after activation, divided by 12.75); ESRGAN,
+arXiv:1809.00219, section 3.3 (features before activation).
 """
 
 import re
@@ -21,24 +22,30 @@ from settings.losses import VGG19_LAYERS
 # Blocks of VGG19: convolutions, filters.
 BLOCKS = {"block1": (2, 64), "block2": (2, 128), "block3": (4, 256), "block4": (4, 512), "block5": (4, 512)}
 
-# ImageNet means in the order blue, green, red, for pixels in [0, 255]: what Keras' VGG19 was trained with.
+# ImageNet means in the order blue, green, red, for pixels in [0, 255]: what Keras' VGG19 was
+# trained with.
 _MEANS_BGR = (103.939, 116.779, 123.68)
 
 
-# Where the pictures of a batch begin in turn: every phase of two strides of 2 along each axis, in no regular order.
+# Where the images of a batch begin in turn: every phase of two strides of 2 along each axis, in no
+# regular order.
 _STARTS = ((0, 0), (2, 2), (1, 3), (3, 1), (0, 2), (2, 0), (1, 1), (3, 3))
 
 
 class PerceptualLoss:
-    """Mean distance between VGG19 features of two pictures, squared or absolute: `loss(hr, sr)`, a float32 scalar.
+    """Mean distance between VGG19 features of two images, squared or absolute: `loss(hr, sr)`, a
+    float32 scalar.
 
-    hr, sr: (B, H, W, 3) float32 RGB in [0, 1]. The means, the scale to [0, 255] and the division of the features by 12.75 are in here.
+    hr, sr: (B, H, W, 3) float32 RGB in [0, 1]. The means, the scale to [0, 255] and the division of
+    the features by 12.75 are in here.
     layer: a VGG19 convolution, "block5_conv4" (VGG54) or "block2_conv2" (VGG22) in the literature.
     before_activation: compare what the layer gives before its ReLU, as ESRGAN does.
     distance: "l2" (SRGAN), squared, or "l1" (the code of ESRGAN), absolute.
-    shifted: begin the pictures of a batch at different pixels (`shift`), so that the poolings see every sub-pixel.
-    vgg_weights: None for the weights of `keras.applications` (80 MB come once from the network when they are not in Keras' cache), or a file:
-    Keras' own VGG19 `.h5`, or an `.npz` with `<layer>__kernel` and `<layer>__bias`.
+    shifted: begin the images of a batch at different pixels (`shift`), so that the poolings see
+    every sub-pixel.
+    vgg_weights: None for the weights of `keras.applications` (80 MB come once from the network when
+    they are not in Keras' cache), or a file: Keras' own VGG19 `.h5`, or an `.npz` with
+    `<layer>__kernel` and `<layer>__bias`.
 
     Raises UserError when the layer is unknown, the file lacks it, or the weights cannot be had.
     """
@@ -86,11 +93,13 @@ class PerceptualLoss:
 
 
 def shift(images: Tensor) -> Tensor:
-    """Begin the pictures of a batch 0 to 3 pixels from the corner: (B, H, W, 3) to (B, H - 4, W - 4, 3), H and W from 8.
+    """Begin the images of a batch 0 to 3 pixels from the corner: (B, H, W, 3) to (B, H - 4, W - 4,
+    3), H and W from 8.
 
-    Crops begin at whole low-resolution pixels. So the poolings of VGG19, and the strides of a discriminator, always fall on the same sub-pixels of
-    a network's output; what they weigh differently it learns to make different, a faint grid. The k-th picture of two batches of one
-    size begins at the same pixel. The order of the pictures changes.
+    Crops begin at whole low-resolution pixels. So the poolings of VGG19, and the strides of a
+    discriminator, always fall on the same sub-pixels of a network's output; what they weigh
+    differently it learns to make different, a faint grid. The k-th image of two batches of one size
+    begins at the same pixel. The order of the images changes.
     """
     height, width = (ops.shape(images)[axis] - 4 for axis in (1, 2))
     groups = [

@@ -1,6 +1,7 @@
 """Distances between images, pixel by pixel.
 
-All images are (B, H, W, 3) float32 in [0, 1]; every function returns a float32 scalar, the mean over batch, pixels and channels.
+All images are (B, H, W, 3) float32 in [0, 1]; every function returns a float32 scalar, the mean
+over batch, pixels and channels.
 """
 
 from keras import KerasTensor as Tensor
@@ -11,7 +12,9 @@ _COLOUR_SHARE = 0.1  # of the distance in R, G and B beside that in Y
 
 
 def mae_loss(hr: Tensor, sr: Tensor) -> Tensor:
-    """Mean |hr - sr|, the L1 loss that PSNR-oriented networks train on (EDSR, arXiv:1707.02921; ESRGAN, arXiv:1809.00219)."""
+    """Mean |hr - sr|, the L1 loss that PSNR-oriented networks train on (EDSR, arXiv:1707.02921;
+    ESRGAN, arXiv:1809.00219).
+    """
     return ops.mean(ops.abs(hr - sr))
 
 
@@ -26,7 +29,8 @@ def charbonnier_loss(hr: Tensor, sr: Tensor, epsilon: float = 1e-3) -> Tensor:
 
 
 def imitation_loss(sr_teacher: Tensor, sr: Tensor) -> Tensor:
-    """K: mean squared difference between the teacher's and the student's image, in units of 8-bit levels squared.
+    """K: mean squared difference between the teacher's and the student's image, in units of 8-bit
+    levels squared.
 
     A weight published for pixels in [0, 255] keeps its effect.
     """
@@ -34,7 +38,9 @@ def imitation_loss(sr_teacher: Tensor, sr: Tensor) -> Tensor:
 
 
 def luma_mae_loss(hr: Tensor, sr: Tensor) -> Tensor:
-    """Mean |Y(hr) - Y(sr)| + 0.1 · mean |hr - sr|: what PSNR on luma asks for, and a little for the colours."""
+    """Mean |Y(hr) - Y(sr)| + 0.1 · mean |hr - sr|: what PSNR on luma asks for, and a little for the
+    colours.
+    """
     return ops.mean(ops.abs(_luma(hr - sr))) + _COLOUR_SHARE * mae_loss(hr, sr)
 
 
@@ -49,10 +55,12 @@ def _luma(rgb):
 
 
 def total_variation_loss(sr: Tensor) -> Tensor:
-    """2 · (mean (sr[y+1] - sr[y])² + mean (sr[x+1] - sr[x])²): what noise costs and flat areas do not.
+    """2 · (mean (sr[y+1] - sr[y])² + mean (sr[x+1] - sr[x])²): what noise costs and flat areas do
+    not.
 
-    The squared form, as the public face SRGAN and its source have it, for weights such as 2e-8; after Rudin, Osher and Fatemi,
-    Physica D 60 (1992). Images of one row or one column have no difference that way, which then counts as 0.
+    The squared form, as the public face SRGAN and its source have it, for weights such as 2e-8;
+    after Rudin, Osher and Fatemi, Physica D 60 (1992). Images of one row or one column have no
+    difference that way, which then counts as 0.
     """
     rows, columns = sr[:, 1:] - sr[:, :-1], sr[:, :, 1:] - sr[:, :, :-1]
     return 2.0 * sum(ops.mean(ops.square(step)) for step in (rows, columns) if 0 not in step.shape)

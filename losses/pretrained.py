@@ -15,7 +15,10 @@ _DAMAGED = (
 
 
 def read_arrays(path: str, *, flag: str) -> dict[str, np.ndarray]:
-    """{name: array} of an .npz file; nothing pickled is opened. Raises UserError, naming the flag, for what is none, or holds no finite numbers."""
+    """{name: array} of an .npz file; nothing pickled is opened.
+
+    Raises UserError, naming the flag, for what is none, or holds no finite numbers.
+    """
     try:
         with open(path, "rb") as opened, zipfile.ZipFile(opened), np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}

@@ -1,8 +1,9 @@
 """The networks by name.
 
-A generator takes (B, h, w, 3) float32 in [0, 1] of any height and width and returns (B, scale·h, scale·w, 3), not clipped. It knows its
-`scale` and its `receptive_field` (low-resolution pixels to each side), and works in two halves, for transfer between features:
-`features(lr, training=)` gives (B, h, w, channels), `enlarge(features, lr)` the picture.
+A generator takes (B, h, w, 3) float32 in [0, 1] of any height and width and returns (B, scale·h,
+scale·w, 3), not clipped. It knows its `scale` and its `receptive_field` (low-resolution pixels to
+each side), and works in two halves, for transfer between features: `features(lr, training=)` gives
+(B, h, w, channels), `enlarge(features, lr)` the image.
 """
 
 import inspect
@@ -59,7 +60,9 @@ CLASSES = {
 
 
 def build_generator(name: str, **overrides: Any) -> keras.Model:
-    """A freshly initialised generator. `overrides` replace arguments of the named size (depth, width, scale …).
+    """A freshly initialised generator.
+
+    `overrides` replace arguments of the named size (depth, width, scale …).
 
     Raises UserError for an unknown name or an argument that the network does not take.
     """
@@ -67,7 +70,9 @@ def build_generator(name: str, **overrides: Any) -> keras.Model:
 
 
 def build_discriminator(name: str, *, size: int, **overrides: Any) -> keras.Model:
-    """A freshly initialised discriminator for pictures of size × size. Raises UserError as `build_generator`.
+    """A freshly initialised discriminator for images of size × size.
+
+    Raises UserError as `build_generator`.
 
     Those that give a logit for each patch or pixel take any size, and are not told.
     """
@@ -76,12 +81,16 @@ def build_discriminator(name: str, *, size: int, **overrides: Any) -> keras.Mode
 
 
 def from_config(class_name: str, config: dict[str, Any]) -> keras.Model:
-    """The network of that class and `get_config()`, freshly initialised. Raises UserError for a class that is none of ours."""
+    """The network of that class and `get_config()`, freshly initialised.
+
+    Raises UserError for a class that is none of ours.
+    """
     return materialise(_class(class_name).from_config(config))
 
 
 def whole_config(class_name: str, config: dict[str, Any]) -> dict[str, Any]:
-    """`config` with the defaults of the arguments that it leaves out, as `get_config()` of that class gives it; builds nothing.
+    """`config` with the defaults of the arguments that it leaves out, as `get_config()` of that
+    class gives it; builds nothing.
 
     Raises UserError for a class that is none of ours, and for arguments that it does not take.
     """

@@ -1,8 +1,9 @@
 """A 3×3 convolution that trains as several branches and collapses into one kernel.
 
-Sources: Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient Super Resolution" (SESR), arXiv:2103.09404, for the linear block, its
-identity branch and for collapsing the kernels, not the feature maps, at every training step (section 3.3); Zhang et al., "Edge-oriented
-Convolution Block" (ECBSR), ACM MM 2021, for the 1×1→3×3 branch beside a plain one.
+Sources: Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient Super Resolution" (SESR),
+arXiv:2103.09404, for the linear block, its identity branch and for collapsing the kernels, not the
+feature maps, at every training step (section 3.3); Zhang et al., "Edge-oriented Convolution Block"
+(ECBSR), ACM MM 2021, for the 1×1→3×3 branch beside a plain one.
 """
 
 from typing import Any
@@ -20,9 +21,11 @@ def identity_kernel(filters: int) -> np.ndarray:
 
 
 class IdentityInitializer(initializers.Initializer):
-    """Kernels (3, 3, c, c) of a plain convolution that starts as the identity plus what `initializer` gives, as the collapsed block starts.
+    """Kernels (3, 3, c, c) of a plain convolution that starts as the identity plus what
+    `initializer` gives, as the collapsed block starts.
 
-    Source: Zagoruyko and Komodakis, "DiracNets: Training Very Deep Neural Networks Without Skip-Connections", arXiv:1706.00388, for the start.
+    Source: Zagoruyko and Komodakis, "DiracNets: Training Very Deep Neural Networks Without
+    Skip-Connections", arXiv:1706.00388, for the start.
     """
 
     def __init__(self, initializer: initializers.Initializer) -> None:
@@ -37,11 +40,13 @@ class IdentityInitializer(initializers.Initializer):
 
 
 class CollapsibleConv(layers.Layer):
-    """conv 3×3 + (conv 1×1 to expansion·c channels → conv 3×3) + identity: (B, h, w, c) to (B, h, w, filters).
+    """conv 3×3 + (conv 1×1 to expansion·c channels → conv 3×3) + identity: (B, h, w, c) to (B, h,
+    w, filters).
 
-    The branches are linear, so their sum is one 3×3 kernel, and that is what is convolved with, in training too: the pictures pass once, and the
-    branches cost a product of small matrices. identity: whether there is that branch where c equals filters. The 1×1 convolution has no bias, so
-    borders padded with zeros collapse exactly.
+    The branches are linear, so their sum is one 3×3 kernel, and that is what is convolved with, in
+    training too: the images pass once, and the branches cost a product of small matrices. identity:
+    whether there is that branch where c equals filters. The 1×1 convolution has no bias, so borders
+    padded with zeros collapse exactly.
     """
 
     def __init__(

@@ -1,8 +1,12 @@
-"""Compact: the student made for phones. Plain 3×3 convolutions with ReLU, an input anchor, depth-to-space last.
+"""Compact: the student made for phones.
 
-No operation but those that mobile runtimes run fast and quantise well: no normalisation, no PReLU, no transposed convolution, nothing at
-output resolution. Sources: Du et al., "Anchor-based Plain Net for Mobile Image Super-Resolution" (ABPN), arXiv:2105.09750, for the anchor;
-Bhardwaj et al., "Collapsible Linear Blocks for Super-Efficient Super Resolution" (SESR), arXiv:2103.09404, for the form.
+Plain 3×3 convolutions with ReLU, an input anchor, depth-to-space last.
+
+No operation but those that mobile runtimes run fast and quantise well: no normalisation, no PReLU,
+no transposed convolution, nothing at output resolution. Sources: Du et al., "Anchor-based Plain Net
+for Mobile Image Super-Resolution" (ABPN), arXiv:2105.09750, for the anchor; Bhardwaj et al.,
+"Collapsible Linear Blocks for Super-Efficient Super Resolution" (SESR), arXiv:2103.09404, for the
+form.
 """
 
 from typing import Any
@@ -27,7 +31,9 @@ TAILS = ("rgb", "luma")
 
 
 def check_form(*, depth: int, tail: str, residual: int) -> None:
-    """Raises UserError for a tail that there is not, and for more residual blocks than the depth has room for."""
+    """Raises UserError for a tail that there is not, and for more residual blocks than the depth
+    has room for.
+    """
     if tail not in TAILS:
         raise UserError(f"tail {tail!r}: choose one of {', '.join(TAILS)}")
     if not 0 <= 2 * residual <= depth:
@@ -35,21 +41,24 @@ def check_form(*, depth: int, tail: str, residual: int) -> None:
 
 
 class Compact(keras.Model):
-    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and not clipped.
+    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and
+    not clipped.
 
     depth: hidden 3×3 convolutions between head and tail. width: their channels. scale: any integer
-    from 1. expansion: 0 for plain convolutions; otherwise each trains as branches, the wide one with
-    `expansion` times the channels, until `fuse()`. Raises UserError for sizes that make no network.
+    from 1. expansion: 0 for plain convolutions; otherwise each trains as branches, the wide one
+    with `expansion` times the channels, until `fuse()`. Raises UserError for sizes that make no
+    network.
 
-    residual: how many residual blocks the last 2·residual hidden convolutions form, each
-    relu(x + conv(relu(conv(x)))); plain stacks gain little beyond a depth of 10. With the ReLU behind
-    the sum features are never negative: all 256 levels of int8 serve what there is, and identities can
-    be inserted (`models.growth`). A linear sum takes the same time. The second convolution starts at
-    zero, so a block starts as the identity.
+    residual: how many residual blocks the last 2·residual hidden convolutions form, each relu(x +
+    conv(relu(conv(x)))); plain stacks gain little beyond a depth of 10. With the ReLU behind the
+    sum features are never negative: all 256 levels of int8 serve what there is, and identities can
+    be inserted (`models.growth`). A linear sum takes the same time. The second convolution starts
+    at zero, so a block starts as the identity.
 
-    tail: what the network predicts, and what it adds that to.
-    "rgb"   a residual for each colour, onto the *anchor*: the input repeated scale² times, which depth-to-space enlarges by nearest neighbour.
-    "luma"  one residual for all three colours, onto an interpolation of the input that is learned: one 3×3 convolution of the picture itself.
+    tail: what the network predicts, and what it adds that to. "rgb"   a residual for each colour,
+    onto the *anchor*: the input repeated scale² times, which depth-to-space enlarges by nearest
+    neighbour. "luma"  one residual for all three colours, onto an interpolation of the input that
+    is learned: one 3×3 convolution of the image itself.
             Chroma has little detail of its own; the third of the tail that is left costs a third.
     """
 
@@ -68,7 +77,8 @@ class Compact(keras.Model):
         check_form(depth=depth, tail=tail, residual=residual)
         self.depth, self.width, self.scale, self.expansion, self.tail_form = depth, width, scale, expansion, tail
         self.residual = residual
-        # Each plain convolution starts as the identity and a little beside it: an identity branch where there are branches.
+        # Each plain convolution starts as the identity and a little beside it: an identity branch
+        # where there are branches.
         beside = keras.initializers.VarianceScaling(0.5, mode="fan_in")
         start = beside if expansion else IdentityInitializer(beside)
         self.head = self._conv(width, "head", "relu", keras.initializers.HeNormal())
@@ -80,7 +90,8 @@ class Compact(keras.Model):
         one_bias = OneBiasPerColour(scale, colours=colours)
         self.tail = self._conv(colours * scale**2, "tail", None, start, bias_constraint=one_bias)
         if tail == "luma":
-            # In float32: in bfloat16 the picture would lose its eighth bit. Without a bias: that would be a colour cast.
+            # In float32: in bfloat16 the image would lose its eighth bit. Without a bias: that
+            # would be a colour cast.
             self.interpolation = layers.Conv2D(
                 3 * scale**2,
                 3,
@@ -99,13 +110,16 @@ class Compact(keras.Model):
             "dtype": self.dtype_policy,
         }
         if self.expansion:
-            # At width 3·scale² the tail could have an identity branch, and would begin by adding its features to the picture.
+            # At width 3·scale² the tail could have an identity branch, and would begin by adding
+            # its features to the image.
             return CollapsibleConv(filters, expansion=self.expansion, identity=activation is not None, **options)
         return layers.Conv2D(filters, 3, padding="same", **options)
 
     @property
     def receptive_field(self) -> int:
-        """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
+        """How many low-resolution pixels to each side an output pixel depends on: the halo for
+        exact tiling.
+        """
         return self.depth + 2
 
     def features(self, lr: Tensor, training: bool = False) -> Tensor:
@@ -119,7 +133,9 @@ class Compact(keras.Model):
         return x
 
     def enlarge(self, features: Tensor, lr: Tensor) -> Tensor:
-        """From the features, and the picture itself, to the larger picture: (B, scale·h, scale·w, 3)."""
+        """From the features, and the image itself, to the larger picture: (B, scale·h,
+        scale·w, 3).
+        """
         residual = self.tail(features)
         if self.tail_form == "rgb":
             return onto_anchor(residual, lr, scale=self.scale, dtype=self.variable_dtype)
@@ -130,7 +146,9 @@ class Compact(keras.Model):
         return self.enlarge(self.features(lr, training=training), lr)
 
     def fuse(self) -> "Compact":
-        """The same function as plain convolutions: a new network whose kernels are the collapsed branches of this one."""
+        """The same function as plain convolutions: a new network whose kernels are the collapsed
+        branches of this one.
+        """
         plain = type(self)(**{**self.get_config(), "expansion": 0}, dtype=self.dtype_policy)
         plain(keras.Input((None, None, 3)), training=False)
         for ours, theirs in zip(self.layers, plain.layers, strict=True):

@@ -1,18 +1,24 @@
-"""The student of the public compressed ESRGAN: a very shallow RRDB network of depthwise convolutions.
+"""The student of the public compressed ESRGAN: a very shallow RRDB network of depthwise
+convolutions.
 
-Source: captain-pool/GSOC, "GAN Distillation on Enhanced Super Resolution GAN"; the idea of a narrow student is from Aguinaldo et al., "Compressing
-GANs using Knowledge Distillation", arXiv:1902.00159. Its README has two dense blocks in each RRDB (11,233 parameters), its code one (7,393).
+Source: captain-pool/GSOC, "GAN Distillation on Enhanced Super Resolution GAN"; the idea of a narrow
+student is from Aguinaldo et al., "Compressing GANs using Knowledge Distillation", arXiv:1902.00159.
+Its README has two dense blocks in each RRDB (11,233 parameters), its code one (7,393).
 `upsampling="published"` builds exactly that.
 
 What was wrong there, and what `upsampling="subpixel"`, the default, does instead:
 
-- One 3×3 transposed convolution of stride 4 reaches 9 of every 16 output pixels; the other 44 % hold the bias alone, and a grid lies over every
-  picture. Here a 1×1 convolution gives all 16 sub-pixels, and depth-to-space places them: every output pixel sees the features.
-- A LeakyReLU bent the picture itself just before the last convolution. Here the last step is linear.
-- Nothing carried the picture past the trunk, so that colours had to be learned. Here the input, enlarged by repetition, is added at the end.
+- One 3×3 transposed convolution of stride 4 reaches 9 of every 16 output pixels; the other 44 %
+  hold the bias alone, and a grid lies over every
+  image. Here a 1×1 convolution gives all 16 sub-pixels, and depth-to-space places them: every
+  output pixel sees the features.
+- A LeakyReLU bent the image itself just before the last convolution. Here the last step is linear.
+- Nothing carried the image past the trunk, so that colours had to be learned. Here the input,
+  enlarged by repetition, is added at the end.
 
-That makes 12,622 parameters with two dense blocks and 8,782 with one. Depthwise 3×3 convolutions, 64 channels, residual scaling 0.2 at both
-levels and summed (not concatenated) shortcuts are as published.
+That makes 12,622 parameters with two dense blocks and 8,782 with one. Depthwise 3×3 convolutions,
+64 channels, residual scaling 0.2 at both levels and summed (not concatenated) shortcuts are as
+published.
 """
 
 from typing import Any
@@ -26,7 +32,9 @@ from models.upsampling import SubPixelInitializer, nearest, rounded_reach
 
 
 class DepthwiseDenseBlock(layers.Layer):
-    """`depth` depthwise 3×3 convolutions, each fed the sum of all that came before it; the last is linear. The same shape comes out."""
+    """`depth` depthwise 3×3 convolutions, each fed the sum of all that came before it; the last is
+    linear. The same shape comes out.
+    """
 
     def __init__(self, *, depth: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -69,10 +77,13 @@ class DepthwiseRRDB(layers.Layer):
 
 
 class CompressedRRDB(keras.Model):
-    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and not clipped.
+    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and
+    not clipped.
 
-    depth: RRDBs. dense_blocks: in each of them, of two depthwise convolutions. width: channels. scale: any integer from 1.
-    upsampling: "subpixel", or "published" for the original's form with its faults. Raises ValueError for another one.
+    depth: RRDBs. dense_blocks: in each of them, of two depthwise convolutions. width: channels.
+    scale: any integer from 1.
+    upsampling: "subpixel", or "published" for the original's form with its faults. Raises
+    ValueError for another one.
     """
 
     def __init__(
@@ -102,9 +113,12 @@ class CompressedRRDB(keras.Model):
 
     @property
     def receptive_field(self) -> int:
-        """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
+        """How many low-resolution pixels to each side an output pixel depends on: the halo for
+        exact tiling.
+        """
         reach = 1 + 2 * self.dense_blocks * self.depth
-        # A 3×3 transposed convolution of stride 1 or 2 also reaches a neighbour; of a larger stride its kernels do not overlap.
+        # A 3×3 transposed convolution of stride 1 or 2 also reaches a neighbour; of a larger stride
+        # its kernels do not overlap.
         overlap = {1: 1.0, 2: 0.5}.get(self.scale, 0.0) if self.upsampling == "published" else 0.0
         return rounded_reach(reach + overlap + 1 / self.scale)
 
@@ -116,11 +130,13 @@ class CompressedRRDB(keras.Model):
         return head + x
 
     def enlarge(self, features: Tensor, lr: Tensor) -> Tensor:
-        """From the features, and the picture itself, to the larger picture: (B, scale·h, scale·w, 3)."""
+        """From the features, and the image itself, to the larger picture: (B, scale·h,
+        scale·w, 3).
+        """
         if self.upsampling == "published":
             return self.tail(leaky_relu(self.upsample(features)))
         details = self.tail(self._shuffle(self.upsample(features)))
-        # In the variables' precision: added in bfloat16, the picture would lose its eighth bit.
+        # In the variables' precision: added in bfloat16, the image would lose its eighth bit.
         return ops.cast(details, self.variable_dtype) + ops.cast(nearest(lr, self.scale), self.variable_dtype)
 
     def _shuffle(self, x):

@@ -1,4 +1,7 @@
-"""Discriminators. All return logits: no sigmoid, so that losses can be computed without loss of precision."""
+"""Discriminators.
+
+All return logits: no sigmoid, so that losses can be computed without loss of precision.
+"""
 
 from typing import Any
 
@@ -10,13 +13,13 @@ from models.upsampling import bilinear_double
 
 
 class SRGANDiscriminator(keras.Model):
-    """(B, size, size, 3), float32 in [0, 1], to logits (B, 1): high for pictures that look original.
+    """(B, size, size, 3), float32 in [0, 1], to logits (B, 1): high for images that look original.
 
-    Eight 3×3 convolutions, every second one of stride 2, then a dense head that ties it to one input size.
-    At size 96 it has 23,569,217 parameters. Source: SRGAN, arXiv:1609.04802, figure 4.
+    Eight 3×3 convolutions, every second one of stride 2, then a dense head that ties it to one
+    input size. At size 96 it has 23,569,217 parameters. Source: SRGAN, arXiv:1609.04802, figure 4.
 
-    size: side of the high-resolution patch, a multiple of 16. filters: channels of the first convolution. dense: units of the head; ESRGAN's
-    code has 100 there.
+    size: side of the high-resolution patch, a multiple of 16. filters: channels of the first
+    convolution. dense: units of the head; ESRGAN's code has 100 there.
     """
 
     def __init__(self, *, size: int = 96, filters: int = 64, dense: int = 1024, **kwargs: Any) -> None:
@@ -27,7 +30,7 @@ class SRGANDiscriminator(keras.Model):
             layers.Conv2D(width, 3, strides=1 + i % 2, padding="same", name=f"conv_{i + 1}")
             for i, width in enumerate(widths)
         ]
-        # The first convolution has no normalisation: it sees the picture's own statistics.
+        # The first convolution has no normalisation: it sees the image's own statistics.
         self.norms = [layers.BatchNormalization(momentum=0.8, name=f"norm_{i + 1}") for i in range(1, len(widths))]
         self.activation = layers.LeakyReLU(negative_slope=0.2, name="leaky_relu")
         self.flatten = layers.Flatten(name="flatten")
@@ -36,7 +39,7 @@ class SRGANDiscriminator(keras.Model):
 
     @property
     def input_size(self) -> tuple[int, int]:
-        """Height and width of the pictures it judges."""
+        """Height and width of the images it judges."""
         return self.size, self.size
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
@@ -50,11 +53,14 @@ class SRGANDiscriminator(keras.Model):
 
 
 class SpectralConv2D(layers.Layer):
-    """Convolution of kernel W / σ(W) without bias, "same" padding: (B, h, w, c) to (B, h/strides, w/strides, filters).
+    """Convolution of kernel W / σ(W) without bias, "same" padding: (B, h, w, c) to (B, h/strides,
+    w/strides, filters).
 
-    σ is estimated by one step of power iteration at each call with training=True (algorithm 1 of the paper), from where the last one
-    stopped; gradients pass through σ. `keras.layers.SpectralNormalization` writes W / σ back over W instead, so that the optimizer sees
-    another variable than it updates, and no gradient reaches σ: hence a layer of our own. Source: Miyato et al., arXiv:1802.05957.
+    σ is estimated by one step of power iteration at each call with training=True (algorithm 1 of
+    the paper), from where the last one stopped; gradients pass through σ.
+    `keras.layers.SpectralNormalization` writes W / σ back over W instead, so that the optimizer
+    sees another variable than it updates, and no gradient reaches σ: hence a layer of our own.
+    Source: Miyato et al., arXiv:1802.05957.
     """
 
     def __init__(self, *, filters: int, kernel_size: int, strides: int = 1, **kwargs: Any) -> None:
@@ -95,10 +101,12 @@ def _unit(vector):
 
 
 class PatchDiscriminator(keras.Model):
-    """(B, H, W, 3), float32 in [0, 1], of any size, to logits (B, ceil(H/16), ceil(W/16), 1), one for each patch of 16×16 pixels.
+    """(B, H, W, 3), float32 in [0, 1], of any size, to logits (B, ceil(H/16), ceil(W/16), 1), one
+    for each patch of 16×16 pixels.
 
-    Eight 3×3 convolutions, every second one of stride 2, and a 1×1 convolution to the logit. Source: the later Fast-SRGAN, after Isola et al.,
-    "Image-to-Image Translation with Conditional Adversarial Networks" (PatchGAN), arXiv:1611.07004. With 32 filters it has 159,393 parameters.
+    Eight 3×3 convolutions, every second one of stride 2, and a 1×1 convolution to the logit.
+    Source: the later Fast-SRGAN, after Isola et al., "Image-to-Image Translation with Conditional
+    Adversarial Networks" (PatchGAN), arXiv:1611.07004. With 32 filters it has 159,393 parameters.
 
     filters: channels of the first four convolutions; the last four have twice as many.
     """
@@ -127,8 +135,9 @@ class PatchDiscriminator(keras.Model):
 class UNetDiscriminator(keras.Model):
     """(B, H, W, 3), float32 in [0, 1], of any size, to logits (B, H, W, 1), one for each pixel.
 
-    Three steps down by 4×4 convolutions of stride 2, three up by bilinear interpolation and convolution, the steps of one size added; all but the
-    first and the last convolution normalised spectrally, none by batch. Source: Wang et al., "Real-ESRGAN", arXiv:2107.10833, section 3.3 and
+    Three steps down by 4×4 convolutions of stride 2, three up by bilinear interpolation and
+    convolution, the steps of one size added; all but the first and the last convolution normalised
+    spectrally, none by batch. Source: Wang et al., "Real-ESRGAN", arXiv:2107.10833, section 3.3 and
     its code. With 64 filters it has 4,376,897 trainable parameters.
 
     filters: channels of the first convolution.

@@ -1,10 +1,14 @@
-"""EDSR, a residual network without normalisation, here with its whole work at low resolution: a teacher that a CPU can train.
+"""EDSR, a residual network without normalisation, here with its whole work at low resolution: a
+teacher that a CPU can train.
 
-Source: Lim et al., "Enhanced Deep Residual Networks for Single Image Super-Resolution", arXiv:1707.02921, section 3.1 for the block. Two things
-differ from the paper: one sub-pixel step reaches the full scale, as in Shi et al., arXiv:1609.05158, where EDSR convolves at each
-doubling; and the input is added before it, as in the compact student. 8 blocks of 64 filters have 657,264 parameters.
+Source: Lim et al., "Enhanced Deep Residual Networks for Single Image Super-Resolution",
+arXiv:1707.02921, section 3.1 for the block. Two things differ from the paper: one sub-pixel step
+reaches the full scale, as in Shi et al., arXiv:1609.05158, where EDSR convolves at each doubling;
+and the input is added before it, as in the compact student. 8 blocks of 64 filters have 657,264
+parameters.
 
-upsampling="doublings" is the paper's form, for networks that others have trained; 16 blocks of 64 filters (the "baseline") have 1,517,571.
+upsampling="doublings" is the paper's form, for networks that others have trained; 16 blocks of 64
+filters (the "baseline") have 1,517,571.
 """
 
 from typing import Any
@@ -38,7 +42,8 @@ class PlainResidualBlock(layers.Layer):
         self.conv_1 = layers.Conv2D(
             filters, 3, padding="same", activation="relu", kernel_initializer="he_normal", name="conv_1"
         )
-        # A tenth of He's variance: a deep sum of blocks starts near the identity (as the residual scaling of the paper's large network).
+        # A tenth of He's variance: a deep sum of blocks starts near the identity (as the residual
+        # scaling of the paper's large network).
         small = keras.initializers.VarianceScaling(0.2, mode="fan_in")
         self.conv_2 = layers.Conv2D(filters, 3, padding="same", kernel_initializer=small, name="conv_2")
 
@@ -50,10 +55,13 @@ class PlainResidualBlock(layers.Layer):
 
 
 class EDSR(keras.Model):
-    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and not clipped.
+    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and
+    not clipped.
 
-    depth, width: residual blocks of the trunk and their filters. scale: any integer from 1; with "doublings" 2, 3, 4 or 8.
-    upsampling: "direct", or "doublings" as published. mean: what is taken from the input, see `models.upsampling.MEANS`.
+    depth, width: residual blocks of the trunk and their filters. scale: any integer from 1; with
+    "doublings" 2, 3, 4 or 8.
+    upsampling: "direct", or "doublings" as published. mean: what is taken from the input, see
+    `models.upsampling.MEANS`.
     Raises ValueError for others.
     """
 
@@ -91,7 +99,9 @@ class EDSR(keras.Model):
 
     @property
     def receptive_field(self) -> int:
-        """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
+        """How many low-resolution pixels to each side an output pixel depends on: the halo for
+        exact tiling.
+        """
         if self.upsampling_form == "doublings":
             return rounded_reach(2 * self.depth + 2 + shuffle_reach(self.scale, tail=1))
         return 2 * self.depth + 3
@@ -104,7 +114,9 @@ class EDSR(keras.Model):
         return head + self.trunk_conv(x)
 
     def enlarge(self, features: Tensor, lr: Tensor) -> Tensor:
-        """From the features, and the picture itself, to the larger picture: (B, scale·h, scale·w, 3)."""
+        """From the features, and the image itself, to the larger picture: (B, scale·h,
+        scale·w, 3).
+        """
         if self.upsampling_form == "doublings":
             return through_shuffles(features, shuffles=self.shuffles, tail=self.tail)
         return onto_anchor(self.tail(features), lr, scale=self.scale, dtype=self.variable_dtype)

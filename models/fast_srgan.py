@@ -1,13 +1,15 @@
 """Fast-SRGAN's generator: SRResNet with MobileNet's inverted residuals for its blocks.
 
-Sources: the public Fast-SRGAN; Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", arXiv:1801.04381. 12 blocks of 24 channels
-with 9×9 convolutions at both ends have 167,211 parameters. The later form, 6 blocks of 32 channels, 3×3 throughout and a normalisation
-behind the first convolution, has 167,459. In its last form for TensorFlow the doublings are bilinear, a convolution behind
-each, against artefacts of depth-to-space: 111,971.
+Sources: the public Fast-SRGAN; Sandler et al., "MobileNetV2: Inverted Residuals and Linear
+Bottlenecks", arXiv:1801.04381. 12 blocks of 24 channels with 9×9 convolutions at both ends have
+167,211 parameters. The later form, 6 blocks of 32 channels, 3×3 throughout and a normalisation
+behind the first convolution, has 167,459. In its last form for TensorFlow the doublings are
+bilinear, a convolution behind each, against artefacts of depth-to-space: 111,971.
 
-The original ends in tanh, for pictures in [-1, 1]; here pictures are in [0, 1] and the output is linear, so that white and black are no limits that
-only infinite activations reach. Its own trained files need their end: output="sigmoid" (`models.upsampling.bounded`).
-Its batch statistics were never updated in training; here `training=` is always passed.
+The original ends in tanh, for images in [-1, 1]; here images are in [0, 1] and the output is
+linear, so that white and black are no limits that only infinite activations reach. Its own trained
+files need their end: output="sigmoid" (`models.upsampling.bounded`). Its batch statistics were
+never updated in training; here `training=` is always passed.
 """
 
 from typing import Any
@@ -38,9 +40,11 @@ def _norm(name):
 
 
 class InvertedResidual(layers.Layer):
-    """1×1 convolution to `expansion` times the channels, depthwise 3×3, 1×1 back, added to the input; the first is left out at expansion 1.
+    """1×1 convolution to `expansion` times the channels, depthwise 3×3, 1×1 back, added to the
+    input; the first is left out at expansion 1.
 
-    Batch normalisation behind each convolution, ReLU behind the first two. The same shape comes out.
+    Batch normalisation behind each convolution, ReLU behind the first two. The same shape comes
+    out.
     """
 
     def __init__(self, *, filters: int, expansion: int = 6, **kwargs: Any) -> None:
@@ -93,10 +97,12 @@ _UPSAMPLINGS = {"subpixel": pixel_shuffles, "bilinear": _bilinear_doubles}
 class FastSRGAN(keras.Model):
     """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is not clipped.
 
-    depth: blocks, the first of them without expansion. width: channels. kernel_size: of the first and the last convolution, 9 or 3.
-    head_norm: batch normalisation behind the first convolution. scale: 1, 2, 3, 4 or 8; 3 by "subpixel" alone. anchor: add the
-    input, enlarged, to the output. upsampling: "subpixel", or "bilinear". mean: what is taken from the input, see
-    `models.upsampling.MEANS`. output: "linear", or "sigmoid" as the published files have it. Raises ValueError for others.
+    depth: blocks, the first of them without expansion. width: channels. kernel_size: of the first
+    and the last convolution, 9 or 3.
+    head_norm: batch normalisation behind the first convolution. scale: 1, 2, 3, 4 or 8; 3 by
+    "subpixel" alone. anchor: add the input, enlarged, to the output. upsampling: "subpixel", or
+    "bilinear". mean: what is taken from the input, see `models.upsampling.MEANS`. output: "linear",
+    or "sigmoid" as the published files have it. Raises ValueError for others.
     """
 
     def __init__(
@@ -136,7 +142,9 @@ class FastSRGAN(keras.Model):
 
     @property
     def receptive_field(self) -> int:
-        """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
+        """How many low-resolution pixels to each side an output pixel depends on: the halo for
+        exact tiling.
+        """
         radius = self.kernel_size // 2
         return rounded_reach(radius + self.depth + 1 + shuffle_reach(self.scale, tail=radius))
 

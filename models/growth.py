@@ -1,8 +1,8 @@
 """Growth: a larger compact student that begins where a trained one stands.
 
-Features behind a ReLU are not negative, so a 3×3 convolution that gives back its input, put behind them, changes nothing until
-it is trained; nor does relu(x + 0). Source: Chen et al., "Net2Net: Accelerating Learning via Knowledge Transfer",
-arXiv:1511.05641, section 2.3 (Net2DeeperNet).
+Features behind a ReLU are not negative, so a 3×3 convolution that gives back its input, put behind
+them, changes nothing until it is trained; nor does relu(x + 0). Source: Chen et al., "Net2Net:
+Accelerating Learning via Knowledge Transfer", arXiv:1511.05641, section 2.3 (Net2DeeperNet).
 """
 
 import keras
@@ -19,10 +19,11 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 def grow_into(model: keras.Model, smaller: keras.Model) -> None:
     """Fill `model`, a plain `Compact`, with what `smaller`, a trained one, computes.
 
-    New plain convolutions stand behind the plain ones of `smaller`, new residual blocks behind all, their second
-    convolution at zero: either changes nothing until it is trained. From an "rgb" tail a "luma" tail takes the luma of
-    its residual; luma then is what it was, chroma is interpolated. Raises UserError when the scale or the width differ,
-    or `model` has fewer plain convolutions or residual blocks.
+    New plain convolutions stand behind the plain ones of `smaller`, new residual blocks behind all,
+    their second convolution at zero: either changes nothing until it is trained. From an "rgb" tail
+    a "luma" tail takes the luma of its residual; luma then is what it was, chroma is interpolated.
+    Raises UserError when the scale or the width differ, or `model` has fewer plain convolutions or
+    residual blocks.
     """
     if not isinstance(smaller, Compact) or not isinstance(model, Compact):
         raise UserError(
@@ -66,7 +67,9 @@ def _luma_of(channels):
 
 
 def _repeated_luma_and_bilinear_chroma(scale):
-    """A kernel (3, 3, 3, 3·scale²): luma enlarged as the anchor enlarges it, by repetition, the rest by bilinear interpolation."""
+    """A kernel (3, 3, 3, 3·scale²): luma enlarged as the anchor enlarges it, by repetition, the
+    rest by bilinear interpolation.
+    """
     bilinear = np.asarray(BilinearSubPixels(scale)((3, 3, 3, 3 * scale**2))).reshape(3, 3, 3, scale**2, 3)
     repeated = np.zeros_like(bilinear)
     repeated[1, 1] = np.eye(3)[:, np.newaxis]

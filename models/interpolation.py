@@ -1,4 +1,6 @@
-"""Network interpolation: a dial between the faithful and the realistic generator (ESRGAN, arXiv:1809.00219, section 3.4)."""
+"""Network interpolation: a dial between the faithful and the realistic generator (ESRGAN,
+arXiv:1809.00219, section 3.4).
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +13,12 @@ from models.weight_files import load_generator
 
 
 def interpolate(first: str | Path, second: str | Path, *, alpha: float) -> keras.Model:
-    """The generator with the weights (1 - alpha) · first + alpha · second, for every weight of two files of one network.
+    """The generator with the weights (1 - alpha) · first + alpha · second, for every weight of two
+    files of one network.
 
-    first, second: say, weight files of the generator after its pixel phase and after its GAN phase. alpha: 0 gives the first, 1 the second.
-    Batch statistics, where there are any, are interpolated too, and fit the mixed weights only roughly; ESRGAN has none.
+    first, second: say, weight files of the generator after its pixel phase and after its GAN phase.
+    alpha: 0 gives the first, 1 the second. Batch statistics, where there are any, are interpolated
+    too, and fit the mixed weights only roughly; ESRGAN has none.
 
     Raises UserError when the networks differ or alpha lies outside [0, 1].
     """
@@ -26,7 +30,10 @@ def interpolate(first: str | Path, second: str | Path, *, alpha: float) -> keras
 
 
 def load_both(first: str | Path, second: str | Path) -> tuple[keras.Model, keras.Model]:
-    """The generators of two weight files, two states of one network. Raises UserError when the networks differ."""
+    """The generators of two weight files, two states of one network.
+
+    Raises UserError when the networks differ.
+    """
     both = load_generator(first), load_generator(second)
     forms = [f"{type(model).__name__} {model.get_config()}" for model in both]
     if forms[0] != forms[1]:

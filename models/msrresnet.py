@@ -1,4 +1,5 @@
-"""MSRResNet, BasicSR's SRResNet without normalisation: onto the input enlarged by bilinear interpolation.
+"""MSRResNet, BasicSR's SRResNet without normalisation: onto the input enlarged by bilinear
+interpolation.
 
 Source: the public code of BasicSR, "Modified SRResNet", after Ledig et al., arXiv:1609.04802.
 16 blocks of 64 filters have 1,517,571 parameters at scale 4.
@@ -28,7 +29,9 @@ def leaky_relu(x: Tensor) -> Tensor:
 
 
 def bilinear(images: Tensor, scale: int) -> Tensor:
-    """Enlarged by bilinear interpolation, pixel centres at the half: (B, h, w, c) to (B, scale·h, scale·w, c)."""
+    """Enlarged by bilinear interpolation, pixel centres at the half: (B, h, w, c) to (B, scale·h,
+    scale·w, c).
+    """
     channels = images.shape[-1]
     kernel = BilinearSubPixels(scale)((3, 3, channels, channels * scale**2), dtype=images.dtype)
     around = ops.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
@@ -36,7 +39,8 @@ def bilinear(images: Tensor, scale: int) -> Tensor:
 
 
 class MSRResNet(keras.Model):
-    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and not clipped.
+    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and
+    not clipped.
 
     depth, width: residual blocks of the trunk and their filters. scale: 2, 3, 4 or 8.
     """
@@ -52,7 +56,9 @@ class MSRResNet(keras.Model):
 
     @property
     def receptive_field(self) -> int:
-        """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
+        """How many low-resolution pixels to each side an output pixel depends on: the halo for
+        exact tiling.
+        """
         return rounded_reach(1 + 2 * self.depth + shuffle_reach(self.scale, tail=2))
 
     def features(self, lr: Tensor, training: bool = False) -> Tensor:
@@ -63,7 +69,9 @@ class MSRResNet(keras.Model):
         return x
 
     def enlarge(self, features: Tensor, lr: Tensor) -> Tensor:
-        """From the features, and the image itself, to the larger image: (B, scale·h, scale·w, 3)."""
+        """From the features, and the image itself, to the larger image: (B, scale·h,
+        scale·w, 3).
+        """
         return through_shuffles(
             features,
             shuffles=self.upsampling,

@@ -1,8 +1,10 @@
-"""The compact student as it will run in integers: fake quantisation of every weight and activation, with ranges that are learned.
+"""The compact student as it will run in integers: fake quantisation of every weight and activation,
+with ranges that are learned.
 
-The one network that needs TensorFlow, for its fake-quantisation operations: they round in the forward pass, let the gradient through in the
-backward pass, and become the integer scales of the exported file. Source: Jacob et al., "Quantization and Training of Neural
-Networks for Efficient Integer-Arithmetic-Only Inference", arXiv:1712.05877, section 3.
+The one network that needs TensorFlow, for its fake-quantisation operations: they round in the
+forward pass, let the gradient through in the backward pass, and become the integer scales of the
+exported file. Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference", arXiv:1712.05877, section 3.
 """
 
 from collections.abc import Iterable
@@ -18,16 +20,20 @@ from models.upsampling import repeat_channels, to_every_colour, to_space
 
 
 def quantise_kernel(kernel: tf.Tensor) -> tf.Tensor:
-    """8 bits per output channel, symmetric about 0, as integer convolutions want it: (h, w, in, out) to the same."""
+    """8 bits per output channel, symmetric about 0, as integer convolutions want it: (h, w, in,
+    out) to the same.
+    """
     bound = tf.maximum(tf.reduce_max(tf.abs(kernel), axis=(0, 1, 2)), 1e-6)
     return tf.quantization.fake_quant_with_min_max_vars_per_channel(kernel, -bound, bound, narrow_range=True)
 
 
 def quantise_interpolation(kernel: tf.Tensor) -> tf.Tensor:
-    """The same for a kernel (3, 3, 3, n) of the image itself, each 3×3 plane keeping its sum as closely as a step allows.
+    """The same for a kernel (3, 3, 3, n) of the image itself, each 3×3 plane keeping its sum as
+    closely as a step allows.
 
-    What single weights lose adds up on a flat image to another level for each sub-pixel: a grid, and a colour cast. The
-    middle of the plane makes up for it, with room for that above the largest weight.
+    What single weights lose adds up on a flat image to another level for each sub-pixel: a grid,
+    and a colour cast. The middle of the plane makes up for it, with room for that above the largest
+    weight.
     """
     bound = tf.maximum(tf.reduce_max(tf.abs(kernel), axis=(0, 1, 2)), 1e-6) * (130 / 127)
 
@@ -41,7 +47,10 @@ def quantise_interpolation(kernel: tf.Tensor) -> tf.Tensor:
 
 
 class Range(layers.Layer):
-    """Rounds to 256 levels between two learned bounds. Any shape to the same. signed: the lower bound is learned too; otherwise it is 0."""
+    """Rounds to 256 levels between two learned bounds.
+
+    Any shape to the same. signed: the lower bound is learned too; otherwise it is 0.
+    """
 
     def __init__(self, *, signed: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -63,10 +72,12 @@ class Range(layers.Layer):
 
 
 class QuantizedCompact(keras.Model):
-    """(B, h, w, 3) to (B, scale·h, scale·w, 3), float32 in [0, 1], as `models.compact.Compact`, in steps of 8 bits throughout.
+    """(B, h, w, 3) to (B, scale·h, scale·w, 3), float32 in [0, 1], as `models.compact.Compact`, in
+    steps of 8 bits throughout.
 
-    Input and output have the fixed range [0, 1]. In training the output is neither rounded nor clipped, so the loss still sees how far it is off.
-    The sums of residual blocks and the interpolation of a "luma" tail have ranges of their own.
+    Input and output have the fixed range [0, 1]. In training the output is neither rounded nor
+    clipped, so the loss still sees how far it is off. The sums of residual blocks and the
+    interpolation of a "luma" tail have ranges of their own.
     """
 
     clipped = True  # its output lies in [0, 1]
@@ -82,7 +93,8 @@ class QuantizedCompact(keras.Model):
         for conv, channels in zip(self.convs, [3] + filters, strict=False):
             # Their kernels are used, rounded; they are never called themselves.
             conv.build((None, None, None, channels))
-        # Behind a ReLU lies nothing below 0. The second convolution of a block has none, nor has the tail.
+        # Behind a ReLU lies nothing below 0. The second convolution of a block has none, nor has
+        # the tail.
         second = range(depth - 2 * residual + 2, depth + 1, 2)
         self.ranges = [self._range(f"range_{i}", signed=i in second or i == depth + 1) for i in range(depth + 2)]
         self.sums = [self._range(f"sum_{i + 1}") for i in range(residual)]
@@ -101,7 +113,8 @@ class QuantizedCompact(keras.Model):
     def of(cls, compact: Compact, pictures: Iterable[np.ndarray]) -> "QuantizedCompact":
         """The quantised form of a `Compact` network, its branches collapsed.
 
-        pictures: iterable of (1, h, w, 3) float32 in [0, 1]; the ranges start where the activations on them lie.
+        pictures: iterable of (1, h, w, 3) float32 in [0, 1]; the ranges start where the activations
+        on them lie.
         """
         plain = compact.fuse()
         config = plain.get_config()
@@ -118,14 +131,17 @@ class QuantizedCompact(keras.Model):
                 bounds.high.assign(1e-3)
         for picture in pictures:
             model._channels(ops.convert_to_tensor(picture), rounded=False, within=Range.cover)
-        # XNNPACK adds integers whose steps differ by less than 1,000 times. The branch of a new block is zero.
+        # XNNPACK adds integers whose steps differ by less than 1,000 times. The branch of a new
+        # block is zero.
         for branch, total in zip(model.ranges[model.depth - 2 * model.residual + 2 : -1 : 2], model.sums, strict=True):
             branch.cover(total.high / 256)
         return model
 
     @property
     def receptive_field(self) -> int:
-        """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
+        """How many low-resolution pixels to each side an output pixel depends on: the halo for
+        exact tiling.
+        """
         return self.depth + 2
 
     def call(self, lr: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -134,7 +150,9 @@ class QuantizedCompact(keras.Model):
         return sr if training else tf.quantization.fake_quant_with_min_max_args(sr, 0.0, 1.0)
 
     def _channels(self, lr, *, rounded, within):
-        """The image before depth-to-space. rounded: whether kernels are; within: `f(range, values)`, of each activation."""
+        """The image before depth-to-space. rounded: whether kernels are; within: `f(range,
+        values)`, of each activation.
+        """
 
         def convolved(x, kernel, quantise=quantise_kernel):
             return ops.conv(x, quantise(kernel) if rounded else kernel, padding="same")

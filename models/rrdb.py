@@ -1,7 +1,8 @@
 """RRDBNet, the generator of ESRGAN: dense blocks inside residual blocks, without normalisation.
 
-Source: Wang et al., "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks", arXiv:1809.00219, section 3.1. 23 blocks of 64 channels
-with growth 32 have 16,697,987 parameters. The teacher of the public compressed ESRGAN (captain-pool/GSOC) has 11 blocks of 32 channels and
+Source: Wang et al., "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks",
+arXiv:1809.00219, section 3.1. 23 blocks of 64 channels with growth 32 have 16,697,987 parameters.
+The teacher of the public compressed ESRGAN (captain-pool/GSOC) has 11 blocks of 32 channels and
 enlarges by transposed convolutions: 4,605,955.
 """
 
@@ -15,7 +16,8 @@ from models.upsampling import BilinearInitializer, nearest, resize_reach, rounde
 
 RESIDUAL_SCALE = 0.2
 
-# 0.1 × He normal: the variance of He's initialiser is 2 / fan_in, so a hundredth of that (ESRGAN, section 3.1 and its supplement).
+# 0.1 × He normal: the variance of He's initialiser is 2 / fan_in, so a hundredth of that (ESRGAN,
+# section 3.1 and its supplement).
 TENTH_OF_HE = {"scale": 0.02, "mode": "fan_in", "distribution": "truncated_normal"}
 
 
@@ -25,7 +27,9 @@ def leaky_relu(x: Tensor) -> Tensor:
 
 
 class DenseBlock(layers.Layer):
-    """Five 3×3 convolutions, each fed all that came before it; the last, linear, returns to the block's width. The same shape comes out."""
+    """Five 3×3 convolutions, each fed all that came before it; the last, linear, returns to the
+    block's width. The same shape comes out.
+    """
 
     def __init__(self, *, width: int, growth: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -78,12 +82,16 @@ class ResidualInResidual(layers.Layer):
 
 
 class RRDB(keras.Model):
-    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and not clipped.
+    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and
+    not clipped.
 
-    depth: RRDBs. width: channels between them. growth: channels that each convolution in a dense block adds. scale: 1, 2, 3, 4 or 8.
-    upsampling: "nearest" (ESRGAN: repeat pixels, then a convolution) or "transposed" (3×3 transposed convolutions of stride 2; not for scale 3).
-    unshuffle: how many pixels a side the input is brought down first, into channels, as Real-ESRGAN does for scales 2 (by 2) and 1 (by 4);
-    the network then enlarges scale · unshuffle times. Raises ValueError for others.
+    depth: RRDBs. width: channels between them. growth: channels that each convolution in a dense
+    block adds. scale: 1, 2, 3, 4 or 8.
+    upsampling: "nearest" (ESRGAN: repeat pixels, then a convolution) or "transposed" (3×3
+    transposed convolutions of stride 2; not for scale 3).
+    unshuffle: how many pixels a side the input is brought down first, into channels, as Real-ESRGAN
+    does for scales 2 (by 2) and 1 (by 4); the network then enlarges scale · unshuffle times. Raises
+    ValueError for others.
     """
 
     def __init__(
@@ -119,7 +127,9 @@ class RRDB(keras.Model):
 
     @property
     def receptive_field(self) -> int:
-        """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
+        """How many low-resolution pixels to each side an output pixel depends on: the halo for
+        exact tiling.
+        """
         reach = rounded_reach(1 + 15 * self.depth + 1 + resize_reach(self.scale * self.unshuffle, tail=2))
         return self.unshuffle * reach + self.unshuffle - 1
 
@@ -129,7 +139,8 @@ class RRDB(keras.Model):
         return self.unshuffle
 
     def build(self, shape: tuple) -> None:
-        # Told and not traced: Keras would find the same shapes by calling each of 345 convolutions symbolically, which takes half a minute.
+        # Told and not traced: Keras would find the same shapes by calling each of 345 convolutions
+        # symbolically, which takes half a minute.
         self.head.build((*shape[:-1], 3 * self.unshuffle**2))
         inner = (*shape[:-1], self.width)
         for layer in (*self.trunk, self.trunk_conv, *self.upsample, self.high, self.tail):

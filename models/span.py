@@ -1,7 +1,9 @@
-"""SPAN, a network whose attention has no parameters: each block weighs its output by how far it is from zero.
+"""SPAN, a network whose attention has no parameters: each block weighs its output by how far it is
+from zero.
 
-Source: Wan et al., "Swift Parameter-free Attention Network for Efficient Super-Resolution", arXiv:2311.12770, and its
-code. The three branches in which it trains are one 3×3 convolution here, as in use: 48 channels have 411,456 parameters then.
+Source: Wan et al., "Swift Parameter-free Attention Network for Efficient Super-Resolution",
+arXiv:2311.12770, and its code. The three branches in which it trains are one 3×3 convolution here,
+as in use: 48 channels have 411,456 parameters then.
 """
 
 from typing import Any
@@ -16,7 +18,10 @@ BLOCKS = 6
 
 
 class SwiftBlock(layers.Layer):
-    """Three 3×3 convolutions; their sum with the input, times a sigmoid of theirs less 1/2. Returns the output, and what the first one sees."""
+    """Three 3×3 convolutions; their sum with the input, times a sigmoid of theirs less 1/2.
+
+    Returns the output, and what the first one sees.
+    """
 
     def __init__(self, *, filters: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -37,9 +42,11 @@ class SwiftBlock(layers.Layer):
 
 
 class SPAN(keras.Model):
-    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and not clipped.
+    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and
+    not clipped.
 
-    width: channels. scale: any integer from 1. mean: what is taken from the input, see `models.upsampling.MEANS`.
+    width: channels. scale: any integer from 1. mean: what is taken from the input, see
+    `models.upsampling.MEANS`.
     """
 
     receptive_field = 1 + 3 * BLOCKS + 1 + 1  # low-resolution pixels to each side: the halo for exact tiling

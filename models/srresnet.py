@@ -1,10 +1,13 @@
-"""SRResNet, the generator of SRGAN: a deep residual trunk at low resolution, then sub-pixel upsampling.
+"""SRResNet, the generator of SRGAN: a deep residual trunk at low resolution, then sub-pixel
+upsampling.
 
-Source: Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network", arXiv:1609.04802,
-figure 4. With PReLU slopes shared over height and width, 16 blocks of 64 filters have 1,554,883 parameters; the student of the Korean study of
-lightening SRGAN by knowledge distillation (2021), 8 blocks of 32 filters, has 249,315.
+Source: Ledig et al., "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial
+Network", arXiv:1609.04802, figure 4. With PReLU slopes shared over height and width, 16 blocks of
+64 filters have 1,554,883 parameters; the student of the Korean study of lightening SRGAN by
+knowledge distillation (2021), 8 blocks of 32 filters, has 249,315.
 
-Trained ones of other people end in tanh, for images in [-1, 1]. In [0, 1] that is a sigmoid of twice the value: output="sigmoid".
+Trained ones of other people end in tanh, for images in [-1, 1]. In [0, 1] that is a sigmoid of
+twice the value: output="sigmoid".
 """
 
 from typing import Any
@@ -51,8 +54,10 @@ class ResidualBlock(layers.Layer):
 class SRResNet(keras.Model):
     """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is not clipped.
 
-    depth, width: residual blocks of the trunk and their filters. scale: 1 (no upsampling: a denoiser), 2, 3, 4 or 8.
-    anchor: add the input, enlarged, to the output. mean: what is taken from the input, see `models.upsampling.MEANS`.
+    depth, width: residual blocks of the trunk and their filters. scale: 1 (no upsampling: a
+    denoiser), 2, 3, 4 or 8.
+    anchor: add the input, enlarged, to the output. mean: what is taken from the input, see
+    `models.upsampling.MEANS`.
     output: "linear", or "sigmoid" as published ones have it. Raises ValueError for others.
     """
 
@@ -83,7 +88,9 @@ class SRResNet(keras.Model):
 
     @property
     def receptive_field(self) -> int:
-        """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
+        """How many low-resolution pixels to each side an output pixel depends on: the halo for
+        exact tiling.
+        """
         return rounded_reach(4 + 2 * self.depth + 1 + shuffle_reach(self.scale, tail=4))
 
     def features(self, lr: Tensor, training: bool = False) -> Tensor:

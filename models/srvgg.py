@@ -1,7 +1,9 @@
-"""SRVGGNetCompact, the small generator of Real-ESRGAN: plain 3×3 convolutions, each with its activation, onto the repeated input.
+"""SRVGGNetCompact, the small generator of Real-ESRGAN: plain 3×3 convolutions, each with its
+activation, onto the repeated input.
 
-Source: Wang et al., "Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure Synthetic Data", arXiv:2107.10833, and
-its code. 32 hidden convolutions of 64 filters have 1,213,296 parameters (realesr-general-x4v3), 16 have 621,424.
+Source: Wang et al., "Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure Synthetic
+Data", arXiv:2107.10833, and its code. 32 hidden convolutions of 64 filters have 1,213,296
+parameters (realesr-general-x4v3), 16 have 621,424.
 """
 
 from typing import Any
@@ -22,10 +24,12 @@ def _activation(kind, name):
 
 
 class SRVGG(keras.Model):
-    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and not clipped.
+    """(B, h, w, 3) to (B, scale·h, scale·w, 3), both float32 in [0, 1]; the output is linear and
+    not clipped.
 
-    depth: hidden convolutions behind the first. width: their channels. scale: any integer from 1. activation: behind each
-    convolution but the last, "prelu", "leaky_relu" (slope 0.1) or "relu". Raises ValueError for another one.
+    depth: hidden convolutions behind the first. width: their channels. scale: any integer from 1.
+    activation: behind each convolution but the last, "prelu", "leaky_relu" (slope 0.1) or "relu".
+    Raises ValueError for another one.
     """
 
     def __init__(
@@ -49,7 +53,9 @@ class SRVGG(keras.Model):
 
     @property
     def receptive_field(self) -> int:
-        """How many low-resolution pixels to each side an output pixel depends on: the halo for exact tiling."""
+        """How many low-resolution pixels to each side an output pixel depends on: the halo for
+        exact tiling.
+        """
         return self.depth + 2
 
     def features(self, lr: Tensor, training: bool = False) -> Tensor:
@@ -60,7 +66,9 @@ class SRVGG(keras.Model):
         return x
 
     def enlarge(self, features: Tensor, lr: Tensor) -> Tensor:
-        """From the features, and the image itself, to the larger image: (B, scale·h, scale·w, 3)."""
+        """From the features, and the image itself, to the larger image: (B, scale·h,
+        scale·w, 3).
+        """
         return onto_anchor(self.tail(features), lr, scale=self.scale, dtype=self.variable_dtype)
 
     def call(self, lr: Tensor, training: bool = False) -> Tensor:

@@ -1,4 +1,6 @@
-"""Upsampling shared by several generators: sub-pixel (Shi et al., arXiv:1609.05158), and starting kernels without a checkerboard."""
+"""Upsampling shared by several generators: sub-pixel (Shi et al., arXiv:1609.05158), and starting
+kernels without a checkerboard.
+"""
 
 import math
 from collections.abc import Callable
@@ -9,12 +11,16 @@ import numpy as np
 from keras import KerasTensor as Tensor
 from keras import layers, ops
 
-# What some published networks take from their input, of red, green and blue in [0, 1]: the middle, the mean of DIV2K, or that of ImageNet.
+# What some published networks take from their input, of red, green and blue in [0, 1]: the middle,
+# the mean of DIV2K, or that of ImageNet.
 MEANS = {"none": None, "half": (0.5, 0.5, 0.5), "div2k": (0.4488, 0.4371, 0.4040), "imagenet": (0.485, 0.456, 0.406)}
 
 
 def centred(lr: Tensor, mean: str) -> Tensor:
-    """An image (B, h, w, 3) less one of `MEANS`. Not to be folded into a bias: a convolution pads with zeros behind it."""
+    """An image (B, h, w, 3) less one of `MEANS`.
+
+    Not to be folded into a bias: a convolution pads with zeros behind it.
+    """
     return lr if MEANS[mean] is None else lr - ops.convert_to_tensor(MEANS[mean], dtype=lr.dtype)
 
 
@@ -30,7 +36,9 @@ def shuffle_factors(scale: int) -> tuple[int, ...]:
 
 
 def shuffle_reach(scale: int, *, tail: int) -> float:
-    """How many low-resolution pixels to each side a chain of `PixelShuffle` and a tail of radius `tail` look; not rounded."""
+    """How many low-resolution pixels to each side a chain of `PixelShuffle` and a tail of radius
+    `tail` look; not rounded.
+    """
     reach, factor = 0.0, 1
     for step in shuffle_factors(scale):
         reach, factor = reach + 1 / factor, factor * step
@@ -38,7 +46,9 @@ def shuffle_reach(scale: int, *, tail: int) -> float:
 
 
 def resize_reach(scale: int, *, tail: int) -> float:
-    """The same for a chain of "enlarge, then conv 3×3": each convolution works at the resolution behind its enlargement."""
+    """The same for a chain of "enlarge, then conv 3×3": each convolution works at the resolution
+    behind its enlargement.
+    """
     reach, factor = 0.0, 1
     for step in shuffle_factors(scale):
         factor *= step
@@ -52,10 +62,13 @@ def rounded_reach(reach: float) -> int:
 
 
 class SubPixelInitializer(keras.initializers.Initializer):
-    """Kernels before a depth-to-space by `factor`: all factor² sub-pixels of a pixel start with the same kernel.
+    """Kernels before a depth-to-space by `factor`: all factor² sub-pixels of a pixel start with the
+    same kernel.
 
-    An untrained network then enlarges a flat picture to a flat one, where independent kernels give a checkerboard that training has to undo.
-    Source: Aitken et al., "Checkerboard artifact free sub-pixel convolution" (ICNR), arXiv:1707.02937.
+    An untrained network then enlarges a flat image to a flat one, where independent kernels give a
+    checkerboard that training has to undo.
+    Source: Aitken et al., "Checkerboard artifact free sub-pixel convolution" (ICNR),
+    arXiv:1707.02937.
     """
 
     def __init__(self, factor: int, initializer: str = "glorot_uniform") -> None:
@@ -70,9 +83,11 @@ class SubPixelInitializer(keras.initializers.Initializer):
 
 
 class BilinearSubPixels(keras.initializers.Initializer):
-    """Kernels (3, 3, c, c·factor²) before a depth-to-space by `factor`, which enlarge each channel by bilinear interpolation.
+    """Kernels (3, 3, c, c·factor²) before a depth-to-space by `factor`, which enlarge each channel
+    by bilinear interpolation.
 
-    Sub-pixel i of a row lies at (i + 1/2) / factor - 1/2 of a low-resolution pixel from the middle of its own.
+    Sub-pixel i of a row lies at (i + 1/2) / factor - 1/2 of a low-resolution pixel from the middle
+    of its own.
     """
 
     def __init__(self, factor: int) -> None:
@@ -89,10 +104,12 @@ class BilinearSubPixels(keras.initializers.Initializer):
 
 
 class OneBiasPerColour(keras.constraints.Constraint):
-    """Biases (colours·factor²,) before a depth-to-space by `factor` onto a picture: after each update the sub-pixels of a colour get their mean.
+    """Biases (colours·factor²,) before a depth-to-space by `factor` onto a picture: after each
+    update the sub-pixels of a colour get their mean.
 
-    A bias for each sub-pixel is a grid laid over the whole picture. Nothing asks for one, but nothing holds it back either under losses that
-    forgive single levels: in an adversarial phase of `compact_s` it drifted to 0.6/255 rms, seen as a grid in smooth parts.
+    A bias for each sub-pixel is a grid laid over the whole image. Nothing asks for one, but nothing
+    holds it back either under losses that forgive single levels: in an adversarial phase of
+    `compact_s` it drifted to 0.6/255 rms, seen as a grid in smooth parts.
     """
 
     def __init__(self, factor: int, colours: int = 3) -> None:
@@ -100,7 +117,8 @@ class OneBiasPerColour(keras.constraints.Constraint):
 
     def __call__(self, bias):
         sub_pixels = ops.reshape(bias, (self.factor**2, self.colours))
-        # By deviations from the first: what is equal stays so to the last bit, as where an update is passed over.
+        # By deviations from the first: what is equal stays so to the last bit, as where an update
+        # is passed over.
         first = sub_pixels[0]
         return ops.tile(first + ops.mean(sub_pixels - first, axis=0), (self.factor**2,))
 
@@ -109,15 +127,19 @@ class OneBiasPerColour(keras.constraints.Constraint):
 
 
 def small_start() -> keras.initializers.Initializer:
-    """Kernels for the last convolution of a network that adds its input: untrained it gives its input enlarged, and training begins there."""
+    """Kernels for the last convolution of a network that adds its input: untrained it gives its
+    input enlarged, and training begins there.
+    """
     return keras.initializers.VarianceScaling(0.01, mode="fan_in", distribution="truncated_normal")
 
 
 class BilinearInitializer(keras.initializers.Initializer):
-    """Kernels of a 3×3 transposed convolution of stride 2: a random mixing of channels, spread out as bilinear interpolation does.
+    """Kernels of a 3×3 transposed convolution of stride 2: a random mixing of channels, spread out
+    as bilinear interpolation does.
 
-    Output pixels of such a convolution see one, two or four inputs, by turns. Weights 1/2, 1, 1/2 along each axis make the sums equal, so that a
-    flat picture stays flat at the start (Odena et al., "Deconvolution and Checkerboard Artifacts", Distill 2016, show what happens otherwise).
+    Output pixels of such a convolution see one, two or four inputs, by turns. Weights 1/2, 1, 1/2
+    along each axis make the sums equal, so that a flat image stays flat at the start (Odena et al.,
+    "Deconvolution and Checkerboard Artifacts", Distill 2016, show what happens otherwise).
     """
 
     def __init__(self, initializer: str = "glorot_uniform") -> None:
@@ -133,7 +155,9 @@ class BilinearInitializer(keras.initializers.Initializer):
 
 
 class PixelShuffle(layers.Layer):
-    """conv 3×3 to factor²·filters channels, depth-to-space, activation: (B, h, w, c) to (B, factor·h, factor·w, filters)."""
+    """conv 3×3 to factor²·filters channels, depth-to-space, activation: (B, h, w, c) to (B,
+    factor·h, factor·w, filters).
+    """
 
     def __init__(self, *, filters: int, factor: int, activation: Callable | str | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -148,7 +172,8 @@ class PixelShuffle(layers.Layer):
 
 
 class PReLU(layers.PReLU):
-    """One slope per channel, shared over height and width, starting at 0.25 (He et al., arXiv:1502.01852).
+    """One slope per channel, shared over height and width, starting at 0.25 (He et al.,
+    arXiv:1502.01852).
 
     It has Keras' name: weight files find a layer by the name of its class.
     """
@@ -158,10 +183,12 @@ class PReLU(layers.PReLU):
         self._slopes = None
 
     def for_integers(self) -> None:
-        """From now on compute in the form that a phone's runtime has in integers, with the slopes a of this moment.
+        """From now on compute in the form that a phone's runtime has in integers, with the slopes a
+        of this moment.
 
-        XNNPACK has PRELU in floats only. a·x + ReLU((1 - a)·x) is the same where a ≤ 1, and two depthwise 1×1 convolutions, the second with its
-        ReLU inside; where a slope is above 1, a third one turns the sign of |1 - a|. docs/export.md has the times of other forms.
+        XNNPACK has PRELU in floats only. a·x + ReLU((1 - a)·x) is the same where a ≤ 1, and two
+        depthwise 1×1 convolutions, the second with its ReLU inside; where a slope is above 1, a
+        third one turns the sign of |1 - a|. docs/export.md has the times of other forms.
         """
         self._slopes = np.array(ops.convert_to_numpy(self.alpha)).reshape(1, 1, -1, 1)
 
@@ -197,7 +224,9 @@ def prelu(name: str) -> PReLU:
 def pixel_shuffles(
     *, filters: int, scale: int, activation: Callable[[Tensor], Tensor] | None = None
 ) -> list[PixelShuffle]:
-    """The chain of `PixelShuffle` that reaches `scale`, each with this activation; without one, with a PReLU of its own."""
+    """The chain of `PixelShuffle` that reaches `scale`, each with this activation; without one,
+    with a PReLU of its own.
+    """
     return [
         PixelShuffle(filters=filters, factor=factor, activation=activation or prelu(f"{name}_prelu"), name=name)
         for factor, name in ((factor, f"upsample_{i + 1}") for i, factor in enumerate(shuffle_factors(scale)))
@@ -208,7 +237,9 @@ OUTPUTS = ("linear", "sigmoid")
 
 
 def bounded(sr: Tensor, output: str) -> Tensor:
-    """The image itself, or its sigmoid: (tanh(z) + 1) / 2, a tanh brought from [-1, 1] to [0, 1], is the sigmoid of 2 z."""
+    """The image itself, or its sigmoid: (tanh(z) + 1) / 2, a tanh brought from [-1, 1] to [0, 1],
+    is the sigmoid of 2 z.
+    """
     return ops.sigmoid(sr) if output == "sigmoid" else sr
 
 
@@ -219,9 +250,10 @@ def through_shuffles(
     tail: Callable[[Tensor], Tensor],
     anchor: Tensor | None = None,
 ) -> Tensor:
-    """From features to the picture: (B, h, w, c) to (B, scale·h, scale·w, 3), float32 under mixed precision too.
+    """From features to the picture: (B, h, w, c) to (B, scale·h, scale·w, 3), float32 under mixed
+    precision too.
 
-    anchor: a picture of that size to add, or None.
+    anchor: an image of that size to add, or None.
     """
     for shuffle in shuffles:
         features = shuffle(features)
@@ -230,7 +262,10 @@ def through_shuffles(
 
 
 def repeat_channels(images: Tensor, factor: int) -> Tensor:
-    """All channels factor² times: what depth-to-space by `factor` turns into repeated pixels. (B, h, w, c) to (B, h, w, factor²·c)."""
+    """All channels factor² times: what depth-to-space by `factor` turns into repeated pixels.
+
+    (B, h, w, c) to (B, h, w, factor²·c).
+    """
     # By concatenation of few: XNNPACK runs CONCATENATION of up to five tensors, and no TILE.
     for _ in range(2):
         images = ops.concatenate([images] * factor, axis=-1)
@@ -238,9 +273,11 @@ def repeat_channels(images: Tensor, factor: int) -> Tensor:
 
 
 def unshuffled(images: Tensor, factor: int) -> Tensor:
-    """Each factor × factor pixels into the channels of one: (B, h, w, c) to (B, ⌈h / factor⌉, ⌈w / factor⌉, factor²·c).
+    """Each factor × factor pixels into the channels of one: (B, h, w, c) to (B, ⌈h / factor⌉, ⌈w /
+    factor⌉, factor²·c).
 
-    Where a side is no multiple of `factor` it is continued by reflection, and by its first line where it is too short for that.
+    Where a side is no multiple of `factor` it is continued by reflection, and by its first line
+    where it is too short for that.
     """
     if factor == 1:
         return images
@@ -260,7 +297,8 @@ def nearest(images: Tensor, factor: int) -> Tensor:
 
 
 def bilinear_double(images: Tensor) -> Tensor:
-    """Twice as high and wide by bilinear interpolation, of any size: (B, h, w, c) to (B, 2h, 2w, c).
+    """Twice as high and wide by bilinear interpolation, of any size: (B, h, w, c) to (B, 2h, 2w,
+    c).
 
     Repeated pixels smoothed by 1/4, 1/2, 1/4 are exactly that, pixel centres at the half.
     """
@@ -270,15 +308,17 @@ def bilinear_double(images: Tensor) -> Tensor:
 
 
 def onto_anchor(sr: Tensor, lr: Tensor, *, scale: int, dtype: str) -> Tensor:
-    """Add lr (B, h, w, 3), repeated, to sr (B, h, w, 3·scale²), and bring it to space: (B, scale·h, scale·w, 3).
+    """Add lr (B, h, w, 3), repeated, to sr (B, h, w, 3·scale²), and bring it to space: (B, scale·h,
+    scale·w, 3).
 
-    dtype: that of the network's variables. Added in bfloat16, the picture would lose its eighth bit.
+    dtype: that of the network's variables. Added in bfloat16, the image would lose its eighth bit.
     """
     return to_space(ops.cast(sr, dtype) + ops.cast(repeat_channels(lr, scale), dtype), scale)
 
 
 def every_colour(residual: Tensor) -> Tensor:
-    """The same residual for R, G and B, in the order of depth-to-space: (B, h, w, scale²) to (B, h, w, 3·scale²).
+    """The same residual for R, G and B, in the order of depth-to-space: (B, h, w, scale²) to (B, h,
+    w, 3·scale²).
 
     By a fixed 1×1 convolution: of the forms that a phone's runtime takes the fastest, and exact.
     """
@@ -287,7 +327,9 @@ def every_colour(residual: Tensor) -> Tensor:
 
 
 def to_every_colour(channels: int) -> np.ndarray:
-    """The (1, 1, channels, 3·channels) kernel of `every_colour`, a NumPy array of zeros and ones."""
+    """The (1, 1, channels, 3·channels) kernel of `every_colour`, a NumPy array of zeros and
+    ones.
+    """
     return np.repeat(np.eye(channels, dtype="float32"), 3, axis=1)[None, None]
 
 

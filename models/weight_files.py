@@ -1,7 +1,9 @@
-"""Weight files that know their network: Keras' `.weights.h5` with the class and the arguments in the file's attributes.
+"""Weight files that know their network: Keras' `.weights.h5` with the class and the arguments in
+the file's attributes.
 
-Keras itself ignores the attributes, so the files also load with plain `model.load_weights`. A file is read as if a
-stranger wrote it: what it says is checked, and held against what it holds, before anything is built.
+Keras itself ignores the attributes, so the files also load with plain `model.load_weights`. A file
+is read as if a stranger wrote it: what it says is checked, and held against what it holds, before
+anything is built.
 """
 
 import json
@@ -31,7 +33,8 @@ _WEIGHTS |= {"CompressedRRDB": 0, "SRGANDiscriminator": 1000, "PatchDiscriminato
 def save_weights(model: keras.Model, path: str | Path, **facts: Any) -> None:
     """Write the weights of `model` to `path` (ends in .weights.h5), whole or not at all.
 
-    facts: what else to remember (step, phase, data set …), JSON values; `read_facts` gives them back.
+    facts: what else to remember (step, phase, data set …), JSON values; `read_facts` gives them
+    back.
     Raises UserError that names the first weight which is NaN or infinite.
     """
     check_finite(model, path)
@@ -53,8 +56,8 @@ def save_weights(model: keras.Model, path: str | Path, **facts: Any) -> None:
 def load_model(path: str | Path) -> keras.Model:
     """The network that `path` describes, with its weights.
 
-    Raises UserError naming the file when it is missing, damaged, not written by `save_weights`, does not fit its network,
-    or holds a weight that is NaN or infinite.
+    Raises UserError naming the file when it is missing, damaged, not written by `save_weights`,
+    does not fit its network, or holds a weight that is NaN or infinite.
     """
     network = read_network(path)
     if network is None:
@@ -69,7 +72,10 @@ def load_model(path: str | Path) -> keras.Model:
 
 
 def load_generator(path: str | Path) -> keras.Model:
-    """As `load_model`, for a network that has a `scale`. Raises UserError when the file holds something else."""
+    """As `load_model`, for a network that has a `scale`.
+
+    Raises UserError when the file holds something else.
+    """
     model = load_model(path)
     if not hasattr(model, "scale"):
         raise UserError(f"{path}: holds a {type(model).__name__}, not a generator")
@@ -77,7 +83,9 @@ def load_generator(path: str | Path) -> keras.Model:
 
 
 def load_into(model: keras.Model, path: str | Path) -> None:
-    """Fill `model` from `path`. Raises UserError naming the file, the two networks and the layer that does not fit, or the
+    """Fill `model` from `path`.
+
+    Raises UserError naming the file, the two networks and the layer that does not fit, or the
     weight that is NaN or infinite.
     """
     attributes = _attributes(path)
@@ -96,7 +104,9 @@ def load_into(model: keras.Model, path: str | Path) -> None:
 
 
 def check_finite(model: keras.Model, path: str | Path) -> None:
-    """Raises UserError that names `path` and the first weight of `model` with a value that is NaN or infinite."""
+    """Raises UserError that names `path` and the first weight of `model` with a value that is NaN
+    or infinite.
+    """
     for weight, values in zip(model.weights, model.get_weights(), strict=True):
         if bad := np.size(values) - np.count_nonzero(np.isfinite(values)):
             raise UserError(
@@ -106,7 +116,9 @@ def check_finite(model: keras.Model, path: str | Path) -> None:
 
 
 def read_network(path: str | Path) -> tuple[str, dict[str, Any]] | None:
-    """(class name, `get_config()`) of the network in `path`; None where the file does not name it. Builds nothing.
+    """(class name, `get_config()`) of the network in `path`; None where the file does not name it.
+
+    Builds nothing.
 
     Raises UserError when it cannot be read, or names no network of this version.
     """
@@ -123,7 +135,10 @@ def read_network(path: str | Path) -> tuple[str, dict[str, Any]] | None:
 
 
 def read_facts(path: str | Path) -> dict[str, Any]:
-    """What `save_weights` was told beside the network. Raises UserError when the file cannot be read."""
+    """What `save_weights` was told beside the network.
+
+    Raises UserError when the file cannot be read.
+    """
     return _read_json(path, _attributes(path), "facts")
 
 
@@ -149,7 +164,10 @@ def _check_size(path, class_name, config):
 
 
 def _count(path):
-    """(arrays, values in them) of the file. Raises UserError where it cannot be walked through, or claims more than its size."""
+    """(arrays, values in them) of the file.
+
+    Raises UserError where it cannot be walked through, or claims more than its size.
+    """
     arrays = []
 
     def note(name, item):
@@ -185,7 +203,9 @@ def _text(value):
 
 
 def _check_room(model, path):
-    """Raises OSError where the disc has no room: HDF5 itself would take the whole process down with a segmentation fault."""
+    """Raises OSError where the disc has no room: HDF5 itself would take the whole process down with
+    a segmentation fault.
+    """
     size = sum(4 * math.prod(weight.shape) for weight in model.weights)
     with open(path, "wb") as file:
         for _ in range(0, size + _OVERHEAD_BYTES * (len(model.weights) + 16), _OVERHEAD_BYTES):

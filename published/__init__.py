@@ -1,4 +1,6 @@
-"""Other people's networks: their files read without running anything in them, recognised, and turned into ours."""
+"""Other people's networks: their files read without running anything in them, recognised, and
+turned into ours.
+"""
 
 from published.recognise import recognise
 

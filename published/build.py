@@ -1,4 +1,6 @@
-"""A published network's weights in one of our networks: each tensor turned into what our layer wants. Needs Keras; recognising does not."""
+"""A published network's weights in one of our networks: each tensor turned into what our layer
+wants. Needs Keras; recognising does not.
+"""
 
 import re
 
@@ -13,7 +15,10 @@ _KERAS_EPSILON = 1e-3  # of our batch normalisation
 
 
 def build(found: Found) -> keras.Model:
-    """Our network with the file's weights. Raises UserError that names the file and the first tensor which does not fit."""
+    """Our network with the file's weights.
+
+    Raises UserError that names the file and the first tensor which does not fit.
+    """
     path, published, tensors, _ = found
     try:
         model = from_config(published.class_name, published.config)
@@ -67,7 +72,9 @@ def _norm(part, values):
 
 
 def _branches(part, values):
-    """1×1 beside 1×1 → 3×3 → 1×1, one 3×3 convolution in use: the image is padded first, so the first bias reaches the border too."""
+    """1×1 beside 1×1 → 3×3 → 1×1, one 3×3 convolution in use: the image is padded first, so the
+    first bias reaches the border too.
+    """
     (skip, skip_bias), (first, first_bias), (middle, middle_bias), (last, last_bias) = zip(
         values[::2], values[1::2], strict=True
     )

@@ -13,7 +13,10 @@ from settings.files import ImportWeights
 
 
 def import_weights(settings: ImportWeights, words: list[str]) -> int:
-    """Describe the file and, without --describe, write its network. words: the one file. Raises UserError."""
+    """Describe the file and, without --describe, write its network. words: the one file.
+
+    Raises UserError.
+    """
     if len(words) != 1:
         raise UserError(f"{' '.join(words) or 'no file'}: give one file, of PyTorch, safetensors or Keras")
     importing, path = settings.importing, Path(words[0])
@@ -44,7 +47,9 @@ def import_weights(settings: ImportWeights, words: list[str]) -> int:
 
 
 def description(found: Found) -> list[str]:
-    """What was found, in lines: the network, its sizes, its parameters, and what the file leaves open."""
+    """What was found, in lines: the network, its sizes, its parameters, and what the file leaves
+    open.
+    """
     network = found.network
     sizes = ", ".join(f"{name} {value}" for name, value in network.config.items() if name != "scale")
     kinds = sorted({tensor.kind for tensor in found.tensors.values()})
@@ -57,7 +62,10 @@ def description(found: Found) -> list[str]:
 
 
 def _output(importing, path):
-    """Where the weights go. Raises UserError for another kind of name, and for what is there already."""
+    """Where the weights go.
+
+    Raises UserError for another kind of name, and for what is there already.
+    """
     stem = next((path.name.removesuffix(suffix) for suffix in FOREIGN if path.name.endswith(suffix)), path.name)
     output = Path(importing.output or f"{stem}{SUFFIX}")
     if not output.name.endswith(SUFFIX):

@@ -1,11 +1,14 @@
-"""RRDB, by its three sets of names, and Real-ESRGAN's small network: what most people's own upscalers are."""
+"""RRDB, by its three sets of names, and Real-ESRGAN's small network: what most people's own
+upscalers are.
+"""
 
 import re
 
 from errors import UserError
 from published.parts import Part, Published, Tensors, count, rgb_channels, sub_pixel_scale
 
-# How the parts of an RRDB network are called: in the second release of ESRGAN and BSRGAN, and in BasicSR and Real-ESRGAN.
+# How the parts of an RRDB network are called: in the second release of ESRGAN and BSRGAN, and in
+# BasicSR and Real-ESRGAN.
 _RELEASED = {"block": "RRDB_trunk.{}.RDB{}.conv{}", "trunk": "trunk_conv", "up": "upconv{}", "high": "HRconv"}
 _BASICSR = {"block": "body.{}.rdb{}.conv{}", "trunk": "conv_body", "up": "conv_up{}", "high": "conv_hr"}
 
@@ -27,12 +30,15 @@ def rrdb(tensors: Tensors) -> Published | None:
 
 
 def old_rrdb(tensors: Tensors) -> Published | None:
-    """RRDB by the names of ESRGAN's first release, model.1.sub.0.RDB1.conv1.0; None for another network."""
+    """RRDB by the names of ESRGAN's first release, model.1.sub.0.RDB1.conv1.0; None for another
+    network.
+    """
     if "model.1.sub.0.RDB1.conv1.0.weight" not in tensors or "model.0.weight" not in tensors:
         return None
     depth = count(tensors, r"model\.1\.sub\.(\d+)\.RDB1\.conv1\.0\.weight")
     last = count(tensors, r"model\.(\d+)\.weight") - 1
-    # An enlargement is three places in the list: repetition, convolution, activation; then comes a convolution, its activation, and the last one.
+    # An enlargement is three places in the list: repetition, convolution, activation; then comes a
+    # convolution, its activation, and the last one.
     ups = [f"model.{3 * i + 3}" for i in range(max(0, (last - 4) // 3))]
     return _rrdb(
         tensors,
@@ -68,7 +74,8 @@ def _rrdb(tensors, *, depth, block, ups, others):
 def srvgg(tensors: Tensors, *, activation: str | None = None) -> Published | None:
     """SRVGGNetCompact, body.0 … body.N; None for another network.
 
-    activation: "relu" or "leaky_relu", of a file without slopes. Raises UserError where it is needed and not given.
+    activation: "relu" or "leaky_relu", of a file without slopes. Raises UserError where it is
+    needed and not given.
     """
     if not tensors or not all(re.fullmatch(r"body\.\d+\.(weight|bias)", name) for name in tensors):
         return None

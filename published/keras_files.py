@@ -1,7 +1,7 @@
 """Keras 2's HDF5 files: the weights of each layer, in the order in which the network runs.
 
-A file of `model.save` holds them below "model_weights" and describes the network in "model_config"; one of
-`model.save_weights` holds the weights alone.
+A file of `model.save` holds them below "model_weights" and describes the network in "model_config";
+one of `model.save_weights` holds the weights alone.
 """
 
 import json
@@ -23,7 +23,8 @@ def is_hdf5(head: bytes) -> bool:
 
 
 def read_keras(path: Path) -> dict[str, Tensor]:
-    """{"layer/kernel": Tensor} in the order of the layers; the names of the weights without their ":0".
+    """{"layer/kernel": Tensor} in the order of the layers; the names of the weights without their
+    ":0".
 
     Raises UserError for a damaged file, for one of this program, and for one that no Keras 2 wrote.
     """
@@ -55,7 +56,9 @@ def read_keras(path: Path) -> dict[str, Tensor]:
 
 
 def last_activation(path: Path) -> str | None:
-    """The activation of the last layer that has one, as "model_config" names it; None where the file holds weights alone."""
+    """The activation of the last layer that has one, as "model_config" names it; None where the
+    file holds weights alone.
+    """
     try:
         with h5py.File(path, "r") as file:
             config = json.loads(file.attrs["model_config"]) if "model_config" in file.attrs else None

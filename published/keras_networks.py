@@ -1,4 +1,7 @@
-"""SRResNet and Fast-SRGAN from Keras 2's files. Their layers have running numbers for names, so what counts is the order."""
+"""SRResNet and Fast-SRGAN from Keras 2's files.
+
+Their layers have running numbers for names, so what counts is the order.
+"""
 
 from dataclasses import replace
 
@@ -14,7 +17,9 @@ _KINDS = {
 
 
 def _layers(tensors: Tensors) -> list[tuple[str, str]]:
-    """(name, kind) of each layer with weights, in the order of the file; kind "?" for one that these networks have not."""
+    """(name, kind) of each layer with weights, in the order of the file; kind "?" for one that
+    these networks have not.
+    """
     weights: dict[str, list[str]] = {}
     for name in tensors:
         layer, _, weight = name.rpartition("/")
@@ -32,7 +37,10 @@ class _Order:
         return tuple(kind for _, kind in self._layers[: len(kinds)]) == kinds
 
     def take(self, **ours: str) -> None:
-        """ours: {place in our network: kind}, "__" for a dot, in order. Raises LookupError where the file goes on with another kind."""
+        """ours: {place in our network: kind}, "__" for a dot, in order.
+
+        Raises LookupError where the file goes on with another kind.
+        """
         for place, kind in ours.items():
             if not self.next_is(kind):
                 raise LookupError(place)
@@ -40,7 +48,10 @@ class _Order:
             self.parts.append(Part(place.replace("__", "."), f"keras {kind}", theirs))
 
     def take_end(self) -> int:
-        """The end of both networks: behind the trunk, the enlargements, the last convolution. Returns how many enlargements there are."""
+        """The end of both networks: behind the trunk, the enlargements, the last convolution.
+
+        Returns how many enlargements there are.
+        """
         self.take(trunk_conv="conv", trunk_norm="norm")
         count = 0
         while self.next_is("conv", "prelu"):
@@ -55,15 +66,19 @@ class _Order:
 
 
 def _head(tensors: Tensors) -> tuple[int, int, int]:
-    """Side of the kernel, input channels and filters of the first convolution, which names the file's first tensor; zeros where there is none."""
+    """Side of the kernel, input channels and filters of the first convolution, which names the
+    file's first tensor; zeros where there is none.
+    """
     first = next((tensor.shape for name, tensor in tensors.items() if name.endswith("/kernel")), ())
     return (first[0], *first[2:]) if len(first) == 4 else (0, 0, 0)
 
 
 def srresnet(tensors: Tensors, *, activation: str | None = "tanh") -> Published | None:
-    """SRResNet of the clean SRGAN code base (krasserm/super-resolution), 9×9 at both ends; None for another network.
+    """SRResNet of the clean SRGAN code base (krasserm/super-resolution), 9×9 at both ends; None for
+    another network.
 
-    activation: of the last layer; None where the file does not say, and is then taken for the tanh of that code.
+    activation: of the last layer; None where the file does not say, and is then taken for the tanh
+    of that code.
     """
     kernel, channels, width = _head(tensors)
     order, depth = _Order(_layers(tensors)), 0
@@ -85,7 +100,9 @@ def srresnet(tensors: Tensors, *, activation: str | None = "tanh") -> Published 
 
 
 def fast_srgan(tensors: Tensors, *, activation: str | None = "tanh") -> Published | None:
-    """Fast-SRGAN's generator, of either version; None for another network. activation: as of `srresnet`."""
+    """Fast-SRGAN's generator, of either version; None for another network. activation: as of
+    `srresnet`.
+    """
     kernel, channels, width = _head(tensors)
     order, depth = _Order(_layers(tensors)), 0
     head_norm = order.next_is("conv", "norm", "prelu", "depthwise")
@@ -106,7 +123,8 @@ def fast_srgan(tensors: Tensors, *, activation: str | None = "tanh") -> Publishe
     sizes = {"depth": depth, "width": width, "scale": 2**ups, "kernel_size": kernel, "head_norm": head_norm}
     if head_norm:
         return _published("Fast-SRGAN", "FastSRGAN", sizes, order.parts, channels=channels, activation=activation)
-    # The first version was trained on images in [-1, 1], the second on images in [0, 1]. Their files do not say so; the images they make do.
+    # The first version was trained on images in [-1, 1], the second on images in [0, 1]. Their
+    # files do not say so; the images they make do.
     head, *others = order.parts
     parts, sizes = [replace(head, inward=2.0), *others], {**sizes, "mean": "half"}
     found = _published("Fast-SRGAN", "FastSRGAN", sizes, parts, channels=channels, activation=activation)
@@ -116,7 +134,9 @@ def fast_srgan(tensors: Tensors, *, activation: str | None = "tanh") -> Publishe
 
 
 def _published(title, class_name, sizes, parts, *, channels, activation):
-    """With the end of the network as it is there: tanh in [-1, 1] is a sigmoid of twice the value in [0, 1]."""
+    """With the end of the network as it is there: tanh in [-1, 1] is a sigmoid of twice the value
+    in [0, 1].
+    """
     if channels != 3:
         raise UserError(f"a network of {channels} channels; only RGB networks run here")
     if activation not in (None, "tanh", "linear"):

@@ -1,4 +1,5 @@
-"""What a published network is in terms of one of ours: its class, its sizes, which of its tensors fills which of our layers.
+"""What a published network is in terms of one of ours: its class, its sizes, which of its tensors
+fills which of our layers.
 
 And what names and shapes say, whatever the network.
 """
@@ -29,10 +30,11 @@ _SUFFIXES = {
 class Part:
     """A layer of ours and the tensors that fill it.
 
-    ours: where it is in the network, as "trunk.3.conv_1". kind: one of `_SUFFIXES`. theirs: what the names of the
-    tensors begin with. shuffle: the factor of the depth-to-space behind it, whose channels PyTorch orders (colour, row,
-    column) and Keras (row, column, colour). unshuffle: the same of a space-to-depth before it. scaled: its output times
-    this. inward: its input times this. divisors: its input by these, one for each channel. shift: added to its output.
+    ours: where it is in the network, as "trunk.3.conv_1". kind: one of `_SUFFIXES`. theirs: what
+    the names of the tensors begin with. shuffle: the factor of the depth-to-space behind it, whose
+    channels PyTorch orders (colour, row, column) and Keras (row, column, colour). unshuffle: the
+    same of a space-to-depth before it. scaled: its output times this. inward: its input times this.
+    divisors: its input by these, one for each channel. shift: added to its output.
     epsilon: of a normalisation, in the network it comes from.
     """
 
@@ -58,8 +60,9 @@ class Part:
 class Published:
     """A network that was recognised.
 
-    title: for people, as "RRDB (ESRGAN)". class_name, config: of our network. parts: all its layers. ignored: tensors
-    that say nothing of what the network computes. remarks: what could not be read from the file, and what was taken for it.
+    title: for people, as "RRDB (ESRGAN)". class_name, config: of our network. parts: all its
+    layers. ignored: tensors that say nothing of what the network computes. remarks: what could not
+    be read from the file, and what was taken for it.
     """
 
     title: str
@@ -88,7 +91,9 @@ class Published:
 
 
 class Found(NamedTuple):
-    """A network and its weights. where: the key of the file they lie under, "" where it holds nothing else."""
+    """A network and its weights. where: the key of the file they lie under, "" where it holds
+    nothing else.
+    """
 
     path: Path
     network: Published
@@ -97,13 +102,18 @@ class Found(NamedTuple):
 
 
 def count(tensors: Tensors, pattern: str) -> int:
-    """One more than the largest number that the pattern's first group has among the names; 0 where none fits."""
+    """One more than the largest number that the pattern's first group has among the names; 0 where
+    none fits.
+    """
     numbers = [int(found[1]) for name in tensors if (found := re.fullmatch(pattern, name)) and len(found[1]) < 5]
     return max(numbers, default=-1) + 1
 
 
 def rgb_channels(tensors: Tensors, name: str, *, among: tuple[int, ...] = (3,)) -> int:
-    """The input channels of a convolution. Raises UserError for a network of other than RGB images."""
+    """The input channels of a convolution.
+
+    Raises UserError for a network of other than RGB images.
+    """
     shape = tensors[name].shape
     channels = shape[1] if len(shape) == 4 else 0
     if channels not in among:
@@ -115,7 +125,10 @@ def rgb_channels(tensors: Tensors, name: str, *, among: tuple[int, ...] = (3,)) 
 
 
 def sub_pixel_scale(channels: int) -> int:
-    """The scale of a last convolution with so many channels. Raises UserError where it gives no RGB image."""
+    """The scale of a last convolution with so many channels.
+
+    Raises UserError where it gives no RGB image.
+    """
     scale = round((channels / 3) ** 0.5)
     if scale < 1 or 3 * scale**2 != channels:
         raise UserError(f"its last convolution gives {channels} channels, which are no RGB image at any scale")

@@ -1,8 +1,11 @@
-"""Reads a pickle as data. No object of it is made and nothing in it is called, so a file from a stranger can do no harm.
+"""Reads a pickle as data.
 
-A pickle is a program for a stack machine. Its instructions come from the standard library's `pickletools.genops`;
-here is the machine, for the few of them that a PyTorch file needs. What a pickle imports stays a name (`Global`). Three kinds of
-names mean something: an ordered dictionary, a storage type, and the functions that put a tensor together. Every other one is refused.
+No object of it is made and nothing in it is called, so a file from a stranger can do no harm.
+
+A pickle is a program for a stack machine. Its instructions come from the standard library's
+`pickletools.genops`; here is the machine, for the few of them that a PyTorch file needs. What a
+pickle imports stays a name (`Global`). Three kinds of names mean something: an ordered dictionary,
+a storage type, and the functions that put a tensor together. Every other one is refused.
 """
 
 import pickletools
@@ -42,7 +45,10 @@ _MARK = object()
 
 
 class PickleError(UserError):
-    """A pickle that is damaged, or wants something that is not done here. The message does not name the file."""
+    """A pickle that is damaged, or wants something that is not done here.
+
+    The message does not name the file.
+    """
 
 
 class Global(NamedTuple):
@@ -57,7 +63,9 @@ class Global(NamedTuple):
 
 @dataclass(frozen=True)
 class Storage:
-    """A run of numbers somewhere in the file. key: its name there. kind: a NumPy type, or "bfloat16". length: how many numbers."""
+    """A run of numbers somewhere in the file. key: its name there. kind: a NumPy type, or
+    "bfloat16". length: how many numbers.
+    """
 
     key: str
     kind: np.dtype | str
@@ -66,7 +74,9 @@ class Storage:
 
 @dataclass(frozen=True)
 class View:
-    """A tensor: `shape` numbers of a storage, from `offset` on, `strides` apart, both counted in numbers."""
+    """A tensor: `shape` numbers of a storage, from `offset` on, `strides` apart, both counted in
+    numbers.
+    """
 
     storage: Storage
     offset: int
@@ -75,9 +85,11 @@ class View:
 
 
 def read_pickle(file: BinaryIO, *, most: int) -> Any:
-    """What the pickle at the file's position holds: dict, list, tuple, str, bytes, int, float, bool, None and `View`.
+    """What the pickle at the file's position holds: dict, list, tuple, str, bytes, int, float,
+    bool, None and `View`.
 
-    most: how many instructions it may have; each makes one small object at the most. The position is behind the pickle afterwards.
+    most: how many instructions it may have; each makes one small object at the most. The position
+    is behind the pickle afterwards.
     Raises PickleError that says what is wrong, or what the pickle wanted to run.
     """
     machine = _Machine()
@@ -212,7 +224,9 @@ class _Machine:
             raise PickleError(f"its pickle calls {called} as no file of weights does; nothing was run")
 
     def _build(self, _):
-        """The state of an object: attributes that an ordered dictionary carries along, of no use here."""
+        """The state of an object: attributes that an ordered dictionary carries along, of no use
+        here.
+        """
         self.pop()
         target = self.pop()
         if type(target) is not dict:
@@ -271,7 +285,10 @@ def _storage(words):
 
 
 def _view(storage, offset, shape, strides):
-    """A tensor, its place checked against the storage. Raises PickleError where it reaches beyond, or repeats numbers."""
+    """A tensor, its place checked against the storage.
+
+    Raises PickleError where it reaches beyond, or repeats numbers.
+    """
     if not isinstance(storage, Storage) or not _whole(offset):
         raise PickleError("damaged: a tensor without numbers")
     for sides in (shape, strides):

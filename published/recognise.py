@@ -1,4 +1,6 @@
-"""From a file to the network in it: the container by its first bytes, the dictionary of weights in it, the network by names and shapes."""
+"""From a file to the network in it: the container by its first bytes, the dictionary of weights in
+it, the network by names and shapes.
+"""
 
 import difflib
 import re
@@ -56,10 +58,12 @@ _TYPICAL = {
 
 
 def recognise(path: str | Path, *, activation: str | None = None) -> Found:
-    """The network in a .pth, .pt, .pth.tar, .safetensors or Keras .h5 file; its weights are not read yet.
+    """The network in a .pth, .pt, .pth.tar, .safetensors or Keras .h5 file; its weights are not
+    read yet.
 
-    activation: "relu" or "leaky_relu", where a file does not say it. Raises UserError of one line: for a damaged file, one that wants to
-    run something, one of another kind, and a network that is none of those known, with what it is nearest to.
+    activation: "relu" or "leaky_relu", where a file does not say it. Raises UserError of one line:
+    for a damaged file, one that wants to run something, one of another kind, and a network that is
+    none of those known, with what it is nearest to.
     """
     path = Path(path)
     try:
@@ -129,7 +133,9 @@ def _checked(path, held, network, **options):
 
 
 def _dictionaries(content: Any) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """(key, {name: Tensor}) of each dictionary that may be a network's weights, the likelier ones first."""
+    """(key, {name: Tensor}) of each dictionary that may be a network's weights, the likelier ones
+    first.
+    """
     waiting = [("", content, 0)]
     for where, item, depth in waiting:  # grows while it is walked through
         if not isinstance(item, dict):
@@ -179,7 +185,9 @@ def _unknown(path, content, candidates):
 
 
 def _discriminates(held):
-    """Whether these are weights of a critic: spectral normalisation, or a last layer of one logit."""
+    """Whether these are weights of a critic: spectral normalisation, or a last layer of one
+    logit.
+    """
     if any(name.endswith(("weight_orig", "weight_u", "weight_v")) for name in held):
         return True
     matrices = [tensor.shape for tensor in held.values() if len(tensor.shape) in (2, 4)]

@@ -12,7 +12,9 @@ _WIDE = 256  # filters, from which on EDSR scales its residuals
 
 
 def _upsampling(tensors: Tensors, names: list[str], place: str) -> tuple[int, list[Part]]:
-    """The scale that sub-pixel convolutions of these names reach, by their channels, and the parts that they are. place: ours, of all."""
+    """The scale that sub-pixel convolutions of these names reach, by their channels, and the parts
+    that they are. place: ours, of all.
+    """
     parts = []
     for i, name in enumerate(names):
         filters, channels = tensors[f"{name}.weight"].shape[:2]
@@ -32,7 +34,9 @@ def basicsr_edsr(tensors: Tensors) -> Published | None:
 
 
 def original_edsr(tensors: Tensors) -> Published | None:
-    """EDSR by the names of its authors' code, EDSR-PyTorch, which works on levels from 0 to 255; None for another network."""
+    """EDSR by the names of its authors' code, EDSR-PyTorch, which works on levels from 0 to 255;
+    None for another network.
+    """
     if not {"head.0.weight", "body.0.body.0.weight", "tail.0.0.weight", "tail.1.weight"} <= tensors.keys():
         return None
     depth = count(tensors, r"body\.(\d+)\.body\.0\.weight")
@@ -81,7 +85,8 @@ def msrresnet(tensors: Tensors) -> Published | None:
 
 
 def tutorial_srresnet(tensors: Tensors) -> Published | None:
-    """SRResNet by the names of the widespread PyTorch tutorial: conv_block1.conv_block.0, residual_blocks; None for another network.
+    """SRResNet by the names of the widespread PyTorch tutorial: conv_block1.conv_block.0,
+    residual_blocks; None for another network.
 
     It takes images less ImageNet's mean, divided by its deviation, and ends in tanh.
     """
@@ -116,7 +121,10 @@ def tutorial_srresnet(tensors: Tensors) -> Published | None:
 
 
 def span(tensors: Tensors) -> Published | None:
-    """SPAN; None for another network. Of its convolutions the branches count, which are what it was trained in."""
+    """SPAN; None for another network.
+
+    Of its convolutions the branches count, which are what it was trained in.
+    """
     if not {"conv_1.sk.weight", "block_1.c1_r.sk.weight", "conv_cat.weight", "upsampler.0.weight"} <= tensors.keys():
         return None
     rgb_channels(tensors, "conv_1.sk.weight")

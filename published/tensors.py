@@ -31,7 +31,9 @@ _FREE_HEADER = 100_000  # bytes; beyond it a header may be a quarter of the file
 
 @dataclass(frozen=True)
 class Tensor:
-    """shape, and kind as a name ("float32", "bfloat16"). read(): the numbers, as an array of that shape."""
+    """shape, and kind as a name ("float32", "bfloat16"). read(): the numbers, as an array of that
+    shape.
+    """
 
     shape: tuple[int, ...]
     kind: str
@@ -49,12 +51,17 @@ def widened(upper_halves: np.ndarray) -> np.ndarray:
 
 
 def is_safetensors(head: bytes) -> bool:
-    """Whether a file that begins so may be one of safetensors: the length of a header, then JSON."""
+    """Whether a file that begins so may be one of safetensors: the length of a header, then
+    JSON.
+    """
     return len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**40
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """{name: Tensor} of a .safetensors file. Raises UserError where its header is damaged or claims more than the file has."""
+    """{name: Tensor} of a .safetensors file.
+
+    Raises UserError where its header is damaged or claims more than the file has.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")

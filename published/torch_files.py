@@ -1,4 +1,5 @@
-"""PyTorch's files, without PyTorch: the zip archive of today, and the chain of pickles of before 1.6 (.pth, .pt, .pth.tar).
+"""PyTorch's files, without PyTorch: the zip archive of today, and the chain of pickles of before
+1.6 (.pth, .pt, .pth.tar).
 
 Sources: torch/serialization.py of PyTorch, `_save` and `_legacy_save`.
 """
@@ -30,7 +31,8 @@ def is_legacy(head: bytes) -> bool:
 
 
 def read_zip(path: Path) -> Any:
-    """What a zip archive of torch.save holds, as `published.pickles.read_pickle` gives it, with `Tensor` in the place of views.
+    """What a zip archive of torch.save holds, as `published.pickles.read_pickle` gives it, with
+    `Tensor` in the place of views.
 
     Raises UserError for a damaged archive, and for a pickle that wants to run something.
     """
@@ -62,7 +64,9 @@ def read_zip(path: Path) -> Any:
 
 
 def _check_entries(path, entries, size):
-    """Raises UserError for an archive that is none of PyTorch's, or that would grow when it is unpacked."""
+    """Raises UserError for an archive that is none of PyTorch's, or that would grow when it is
+    unpacked.
+    """
     if "data.pkl" not in entries:
         listed = ", ".join(sorted(entries)[:3])
         raise UserError(f"{path}: a zip archive, but none of PyTorch's: it holds {listed} and no data.pkl")
@@ -75,7 +79,9 @@ def _check_entries(path, entries, size):
 
 
 def read_legacy(path: Path) -> Any:
-    """The same of a file as PyTorch wrote it before 1.6: five pickles, then the numbers of one storage after the other."""
+    """The same of a file as PyTorch wrote it before 1.6: five pickles, then the numbers of one
+    storage after the other.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         pickles = _Bounded(file, size)
@@ -96,7 +102,9 @@ def read_legacy(path: Path) -> Any:
 
 
 class _Bounded:
-    """A file that is asked for no more than it has: Python makes room for all that it is asked for, and then reads."""
+    """A file that is asked for no more than it has: Python makes room for all that it is asked for,
+    and then reads.
+    """
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self._size = file, size
@@ -141,7 +149,9 @@ def _bytes(storage):
 
 
 def _views(content):
-    """All views in dictionaries, lists and tuples, however deep, each container looked into once."""
+    """All views in dictionaries, lists and tuples, however deep, each container looked into
+    once.
+    """
     waiting, seen = [content], set()
     while waiting:
         item = waiting.pop()
@@ -153,7 +163,10 @@ def _views(content):
 
 
 def _with_tensors(path, content, stored, read):
-    """Put a `Tensor` for each view, in place. Raises UserError where a storage is missing or has another size."""
+    """Put a `Tensor` for each view, in place.
+
+    Raises UserError where a storage is missing or has another size.
+    """
     for storage in {view.storage for view in _views(content)}:
         if storage.key not in stored:
             raise UserError(f"{path}: damaged: the numbers of storage {ascii(storage.key)[:50]} are missing")

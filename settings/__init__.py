@@ -1,1 +1,4 @@
-"""Every setting of every command, as frozen dataclasses. Imports nothing but the standard library."""
+"""Every setting of every command, as frozen dataclasses.
+
+Imports nothing but the standard library.
+"""

@@ -1,4 +1,6 @@
-"""The settings of evaluate.py: what is compared, by which measures, how fast it has to be, and which table is wanted."""
+"""The settings of evaluate.py: what is compared, by which measures, how fast it has to be, and
+which table is wanted.
+"""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +16,10 @@ _OF_ORIGINALS = tuple(name for name in DEGRADATIONS if name != "bicubic")  # whi
 
 
 def degradations(words: list[str]) -> list[str]:
-    """The words of --degrade in one form each: jpeg:30, noise:10, clean, or a name of DEGRADATIONS. Raises ValueError."""
+    """The words of --degrade in one form each: jpeg:30, noise:10, clean, or a name of DEGRADATIONS.
+
+    Raises ValueError.
+    """
     found = [_degradation(word) for word in words]
     for word in found:
         if found.count(word) > 1:
@@ -148,7 +153,9 @@ class OtherTables:
 
 @dataclass(frozen=True)
 class Evaluate(Command):
-    """evaluate.py: models side by side, the ledger of knowledge transfer, or a sweep between two networks."""
+    """evaluate.py: models side by side, the ledger of knowledge transfer, or a sweep between two
+    networks.
+    """
 
     comparison: Comparison = Comparison()
     measures: Measures = Measures()

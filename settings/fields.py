@@ -1,7 +1,8 @@
 """A setting: one field of a frozen dataclass, with all that is known of it.
 
-Flags, `--help`, `config.txt`, what a continued run must agree in, what a ledger's runs must share and
-what names a place derive from the fields. A *group* is a dataclass of settings with a heading; a
+Flags, `--help`, `config.txt`, what a continued run must agree in, what a ledger's runs must share
+and what names a place derive from the fields. A *group* is a dataclass of settings with a heading;
+a
 *command* is a dataclass of groups.
 """
 
@@ -17,13 +18,14 @@ from typing import Any, ClassVar
 class About:
     """What is known of a setting beside its type and default.
 
-    help: one or two sentences for `--help`. low, high: bounds of a number, or of each number of a list,
-    both allowed; above: one that is not allowed itself. choices: the words it may have. alias: a second
-    name of the flag. fixed: a continued run must agree in it. equal: the runs of a ledger must agree in
-    it. place: it names a place on one machine, or leaves the result alone. datasets: the data sets that
-    read it; empty where all do. recorded: it stands in config.txt. under: its heading in `--help`, where
-    that is not its group's. words: of a list, makes of its words as they were written those that the setting holds; raises
-    ValueError, with the remedy, for a bad one.
+    help: one or two sentences for `--help`. low, high: bounds of a number, or of each number of a
+    list, both allowed; above: one that is not allowed itself. choices: the words it may have.
+    alias: a second name of the flag. fixed: a continued run must agree in it. equal: the runs of a
+    ledger must agree in it. place: it names a place on one machine, or leaves the result alone.
+    datasets: the data sets that read it; empty where all do. recorded: it stands in config.txt.
+    under: its heading in `--help`, where that is not its group's. words: of a list, makes of its
+    words as they were written those that the setting holds; raises ValueError, with the remedy, for
+    a bad one.
     """
 
     help: str
@@ -50,8 +52,8 @@ def setting(default: Any, help: str, **about: Any) -> Any:
 class Command:
     """Base of a command's settings. given: the settings that the command line or a flag file names.
 
-    unused: settings without effect in this command. They are accepted, as a config.txt of another command
-    may name them, but do not stand in its `--help`.
+    unused: settings without effect in this command. They are accepted, as a config.txt of another
+    command may name them, but do not stand in its `--help`.
     """
 
     given: frozenset[str] = frozenset()
@@ -62,7 +64,10 @@ class Command:
         return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "given"}
 
     def with_values(self, **values: Any) -> "Command":
-        """A copy in which the settings of these names, whatever their group, have these values. Raises ValueError for other names."""
+        """A copy in which the settings of these names, whatever their group, have these values.
+
+        Raises ValueError for other names.
+        """
         if unknown := set(values) - set(self.values()):
             raise ValueError(f"no setting is called {', '.join(sorted(unknown))}")
         changed = {}
@@ -107,7 +112,9 @@ def as_text(value: Any) -> str:
 
 
 def as_config(command: Command) -> dict[str, str]:
-    """{setting: value as text} of every recorded setting that has a value: what config.txt holds."""
+    """{setting: value as text} of every recorded setting that has a value: what config.txt
+    holds.
+    """
     return {
         item.name: as_text(value)
         for group, item in command.items()
@@ -116,7 +123,9 @@ def as_config(command: Command) -> dict[str, str]:
 
 
 def names_where(*groups: Any, **wanted: Any) -> set[str]:
-    """The names of the settings of these groups (classes or instances) that have this about them: `fixed=True`."""
+    """The names of the settings of these groups (classes or instances) that have this about them:
+    `fixed=True`.
+    """
     return {
         item.name
         for group in groups
@@ -151,7 +160,10 @@ def kind_in_list(said: About) -> type:
 
 
 def from_text(group: Any, item: Field, text: str) -> Any:
-    """The value that `as_text` wrote. Raises ValueError for one of another type, out of bounds or not among the choices."""
+    """The value that `as_text` wrote.
+
+    Raises ValueError for one of another type, out of bounds or not among the choices.
+    """
     kind, said = kind_of(group, item), about(item)
     if kind is bool:
         return {"true": True, "false": False}[text] if text in ("true", "false") else bool(int(text))

@@ -1,4 +1,6 @@
-"""How long a network is trained, on what machine, where to; and the settings of train_teacher.py and train_student.py."""
+"""How long a network is trained, on what machine, where to; and the settings of train_teacher.py
+and train_student.py.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -111,7 +111,8 @@ class Distill(TrainingCommand):
     g2g_fa       g2g, and to relate the parts of an image as the teacher does       1, 0.001, affinity 0.001
     adapt        a teacher's images of your own, which have no originals            none
 
-    Those weights hold where no flag gives others. The run goes to runs/METHOD; its student.weights.h5 is the result.
+    Those weights hold where no flag gives others. The run goes to runs/METHOD; its
+    student.weights.h5 is the result.
     """
 
     training: Training = MUON

@@ -60,7 +60,9 @@ def tree(path):
 
 
 def imported(node, *, inside=True):
-    """Modules that are imported anywhere below `node`; or, not `inside`, when the module is: outside of functions and TYPE_CHECKING."""
+    """Modules that are imported anywhere below `node`; or, not `inside`, when the module is:
+    outside of functions and TYPE_CHECKING.
+    """
     for child in ast.iter_child_nodes(node):
         if not inside and isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
             continue
@@ -159,7 +161,9 @@ def absl_names(path):
 
 
 def late_libraries(names, seen=None):
-    """The LATE libraries that an import of these modules brings, whatever module of ours it leads over."""
+    """The LATE libraries that an import of these modules brings, whatever module of ours it leads
+    over.
+    """
     seen = set() if seen is None else seen
     found = {name.partition(".")[0] for name in names} & LATE
     for name in names:
@@ -173,7 +177,9 @@ def late_libraries(names, seen=None):
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_an_import_inside_a_function_brings_what_can_wait(path):
-    """It brings a slow or an optional library that its module does without otherwise: what keeps --help fast."""
+    """It brings a slow or an optional library that its module does without otherwise: what keeps
+    --help fast.
+    """
     module = str(path.relative_to(ROOT).with_suffix("")).replace("/", ".").removesuffix(".__init__")
     at_once = late_libraries([module])
     for function in ast.walk(tree(path)):
@@ -193,3 +199,20 @@ def test_choices_of_the_flags_are_what_the_code_holds():
     assert tuple(PIXEL_LOSSES) == losses.PIXEL_LOSSES
     assert tuple(ADVERSARIAL_LOSSES) == losses.ADVERSARIAL_LOSSES
     assert len(losses.VGG19_LAYERS) == 16
+
+
+def public_functions(body):
+    """Functions and methods without an underscore, and constructors of such classes."""
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public_functions(node.body)
+        elif isinstance(node, ast.FunctionDef) and (not node.name.startswith("_") or node.name == "__init__"):
+            yield node
+
+
+def test_public_functions_are_typed():
+    for path in sources():
+        for function in public_functions(tree(path).body):
+            arguments = function.args.posonlyargs + function.args.args + function.args.kwonlyargs
+            untyped = [each.arg for each in arguments if each.annotation is None and each.arg not in ("self", "cls")]
+            assert not untyped and (function.returns or function.name == "__init__"), f"{path}: {function.name}"

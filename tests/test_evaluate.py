@@ -1,4 +1,6 @@
-"""evaluate.py with everything that can be compared, and with everything that can be wrong, in one call each."""
+"""evaluate.py with everything that can be compared, and with everything that can be wrong, in one
+call each.
+"""
 
 import csv
 import json
@@ -41,7 +43,9 @@ def converted(saved_model, *, int8=False):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with one small student in every form, another upscaler's pictures, and two benchmarks."""
+    """A folder with one small student in every form, another upscaler's images, and two
+    benchmarks.
+    """
     folder = tmp_path_factory.mktemp("evaluate")
     for benchmark, names in (("Two", "ab"), ("One", "c")):
         (folder / "pictures" / benchmark).mkdir(parents=True)
@@ -204,7 +208,9 @@ def test_one_black_image_is_left_out_and_named(place):
 
 @pytest.mark.slow
 def test_tiles(place):
-    """Of 96x128 pixels six tiles of 40; what another upscaler made of the whole is cut at the same places."""
+    """Of 96x128 pixels six tiles of 40; what another upscaler made of the whole is cut at the same
+    places.
+    """
     words = ["--models=bicubic,other=others,student=file.weights.h5", "--benchmarks=Two:pictures/Two,One:pictures/One"]
     words += ["--repetitions=0", "--baseline=bicubic", "--output=tiles", "--tiles=40", "--rgb"]
     done = evaluate(place, *words)

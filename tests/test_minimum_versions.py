@@ -1,4 +1,6 @@
-"""What requirements*.txt call the least version does work: the tests of files, films and exports in an environment of those."""
+"""What requirements*.txt call the least version does work: the tests of files, films and exports in
+an environment of those.
+"""
 
 import re
 import subprocess
@@ -12,7 +14,9 @@ FILES = ("requirements.txt", "requirements-video.txt", "requirements-test.txt")
 
 
 def minima(text):
-    """["numpy==2.0", ...] of a requirements file; lines that name no least version stay as they are."""
+    """["numpy==2.0", ...] of a requirements file; lines that name no least version stay as they
+    are.
+    """
     lines = [line.split("#")[0].strip() for line in text.splitlines()]
     return [re.sub(r"(>=|~=)\s*([\d.]+)[^;]*", r"==\2", line) for line in lines if line and not line.startswith("-r")]
 

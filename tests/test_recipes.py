@@ -1,5 +1,5 @@
-"""The recipes of the published systems: their converted weights, and that each runs, with the command that its first line names,
-on the embedded photographs.
+"""The recipes of the published systems: their converted weights, and that each runs, with the
+command that its first line names, on the embedded photographs.
 """
 
 import json
@@ -25,7 +25,8 @@ SHORT = [
     *("--dataset=sample", "--content_loss=pixel", "--batch_size=2", "--patch_size=8", "--steps=20"),
     *("--validation_size=64", "--validation_pictures=1", "--validate_every=20", "--checkpoint_every=20"),
 ]
-# Of RRDB's 345 convolutions TensorFlow takes minutes to make a training graph on a CPU; two blocks go through the same lines.
+# Of RRDB's 345 convolutions TensorFlow takes minutes to make a training graph on a CPU; two blocks
+# go through the same lines.
 FEW_BLOCKS = {"esrgan": ["--depth=2"], "compressed_teacher": ["--depth=2"]}
 
 
@@ -77,7 +78,9 @@ def test_a_published_student_is_trained_with_adam(name):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_its_command_knows_all_its_flags(name):
-    """With one flag too many the command stops before it imports TensorFlow, and names that one alone."""
+    """With one flag too many the command stops before it imports TensorFlow, and names that one
+    alone.
+    """
     line = [sys.executable, str(ROOT / command(name)), f"--flagfile={RECIPES[name]}", "--no_such_flag=1"]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stderr.strip().endswith("Unknown command line flag 'no_such_flag'"), done.stderr

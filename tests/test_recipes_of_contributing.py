@@ -1,4 +1,6 @@
-"""The three recipes of CONTRIBUTING.md, applied to a copy of the tree as they stand there, and trained with."""
+"""The three recipes of CONTRIBUTING.md, applied to a copy of the tree as they stand there, and
+trained with.
+"""
 
 import json
 import re

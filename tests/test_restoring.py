@@ -23,7 +23,7 @@ def run(folder, *words):
 
 
 def write_noisy_pairs(root):
-    """Clean and noisy pictures of 128x128, Gaussian noise of 25 levels."""
+    """Clean and noisy images of 128x128, Gaussian noise of 25 levels."""
     rng = np.random.default_rng(0)
     photograph = photographs.astronaut()
     for number in range(8):
@@ -50,7 +50,8 @@ def test_a_denoiser_is_trained_distilled_exported_compared_and_used(tmp_path):
     report = json.loads((tmp_path / "runs/g2g_al/evaluation/report.json").read_text())
     assert "files of noisy/ x1" in report["protocol"] and "bicubic x1" not in done.stdout
     scores = {name: result["benchmarks"]["validation"]["psnr"] for name, result in report["models"].items()}
-    # Bicubic at scale 1 leaves the noise as it is: on Y 25 * |65.481, 128.553, 24.966| / 255 = 14.35 levels, 24.99 dB, less what black cuts off.
+    # Bicubic at scale 1 leaves the noise as it is: on Y 25 * |65.481, 128.553, 24.966| / 255 =
+    # 14.35 levels, 24.99 dB, less what black cuts off.
     assert 24.9 < scores["bicubic"] < 25.8
     assert scores["student"] > scores["bicubic"] + 1
     assert scores["student.tflite"] == pytest.approx(scores["student"], abs=0.02)

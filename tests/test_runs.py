@@ -92,7 +92,9 @@ def test_weights_are_refused_in_the_same_words(place):
 
 
 def test_a_teacher_of_content_is_the_side_branch_or_one_line_says_what_is_taken(place, caplog):
-    """g2g's rule: the content phase; without one the pixel phase; of a shipped network the training for fidelity."""
+    """g2g's rule: the content phase; without one the pixel phase; of a shipped network the training
+    for fidelity.
+    """
     Path("teacher").mkdir()
     Path("teacher/teacher.pixel.weights.h5").touch()
     with caplog.at_level(logging.INFO, "absl"):

@@ -1,4 +1,6 @@
-"""The shipped networks: every file is what its description and its card say, and every command takes them by name."""
+"""The shipped networks: every file is what its description and its card say, and every command
+takes them by name.
+"""
 
 import hashlib
 import json
@@ -104,7 +106,9 @@ def test_upscale_without_any_training(tmp_path, picture):
 
 @pytest.mark.slow
 def test_training_goes_on_from_shipped_weights(tmp_path):
-    """One update from the shipped student, with a shipped network for its teacher: the result has hardly moved."""
+    """One update from the shipped student, with a shipped network for its teacher: the result has
+    hardly moved.
+    """
     flags = ["--dataset=sample", "--steps=1", "--batch_size=1", "--patch_size=8", "--content_loss=pixel"]
     flags += ["--learning_rate=1e-5", f"--cache_dir={tmp_path}/cache", "--run_dir=run"]
     words = ["--method=g2g", "--teacher=compact_s", "--student=compact_s", "--init=shipped"]

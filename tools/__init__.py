@@ -1,1 +1,3 @@
-"""What maintainers run: ship and results for the shipped networks, ledger for the experiments, bench for the speed of training."""
+"""What maintainers run: ship and results for the shipped networks, ledger for the experiments,
+bench for the speed of training.
+"""

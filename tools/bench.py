@@ -1,7 +1,9 @@
-"""Measure training: the loop against the bare step, waiting for data, a cached against a live teacher, precision, start-up, memory.
+"""Measure training: the loop against the bare step, waiting for data, a cached against a live
+teacher, precision, start-up, memory.
 
-The student is compact_s, the live teacher srresnet, the batches those of a real run on the images of the flags (seven photographs by default).
-The loop takes turns with everything that it is compared with, because a machine's speed wanders; medians of the turns are compared.
+The student is compact_s, the live teacher srresnet, the batches those of a real run on the images
+of the flags (seven photographs by default). The loop takes turns with everything that it is
+compared with, because a machine's speed wanders; medians of the turns are compared.
 
     python -m tools.bench --dataset=folder --hr_dir=photos
 """

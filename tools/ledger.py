@@ -1,10 +1,13 @@
-"""Train a student alone and with each transfer on the same images, and compare them: python -m tools.ledger, which `make ledger` runs.
+"""Train a student alone and with each transfer on the same images, and compare them: python -m
+tools.ledger, which `make ledger` runs.
 
-Of compact_s four trainings with three seeds each, three hours on one core. With --perceptual (`make ledger-perceptual`) the
-transfers with a GAN in them, one seed, from the student that the first ledger trained alone: an hour more.
+Of compact_s four trainings with three seeds each, three hours on one core. With --perceptual (`make
+ledger-perceptual`) the transfers with a GAN in them, one seed, from the student that the first
+ledger trained alone: an hour more.
 
-With --published (`make ledger-published`) the five methods of the study of lightening SRGAN, at its settings: srresnet_8x32
-from its shipped, pixel-trained weights; one teacher, the shipped edsr_8x64 and what a content phase and a GAN phase make of it;
+With --published (`make ledger-published`) the five methods of the study of lightening SRGAN, at its
+settings: srresnet_8x32 from its shipped, pixel-trained weights; one teacher, the shipped edsr_8x64
+and what a content phase and a GAN phase make of it;
 --updates of each, --seeds.
 
 Trainings that are finished are not done again. Paths are relative to the source tree.
@@ -33,7 +36,8 @@ _FIDELITY = {
     "cached": ["--method=g2g", "--cache_teacher", "--self_ensemble"],
     "g2g_fa": ["--method=g2g_fa"],
 }
-# All update the student 900 times, from the same start. Alone, the adversarial phase needs a pixel phase before it: one update.
+# All update the student 900 times, from the same start. Alone, the adversarial phase needs a pixel
+# phase before it: one update.
 _PERCEPTUAL = {
     "alone": ["--steps=1", "--adversarial_steps=899"],
     "gan2g": ["--method=gan2g", "--steps=900"],
@@ -41,7 +45,8 @@ _PERCEPTUAL = {
     "jointly": ["--method=g2g_al", "--al=jointly", "--steps=900"],
     "gan2gan": ["--method=gan2gan", "--steps=200", "--adversarial_steps=700"],
 }
-# The five methods of the study with one phase each, as its code has it, so that all update the student equally often.
+# The five methods of the study with one phase each, as its code has it, so that all update the
+# student equally often.
 _PUBLISHED = ("g2g", "g2g_al", "gan2g", "gan2g_al", "gan2gan")
 
 
@@ -81,7 +86,10 @@ class Ledger(Command):
 
 
 def main(settings: Ledger) -> int:
-    """Run the commands one after the other. Returns the exit status of the first that fails, or 0."""
+    """Run the commands one after the other.
+
+    Returns the exit status of the first that fails, or 0.
+    """
     for command in commands(settings.experiment):
         logging.info("%s", shlex.join(command))
         with subprocess.Popen([sys.executable, *command], cwd=_ROOT, stderr=sys.stderr) as process:
@@ -96,7 +104,10 @@ def main(settings: Ledger) -> int:
 
 
 def commands(experiment: Experiment) -> list[list[str]]:
-    """Every training, then the comparison, as words for Python. Raises UserError for two experiments at once."""
+    """Every training, then the comparison, as words for Python.
+
+    Raises UserError for two experiments at once.
+    """
     if experiment.perceptual and experiment.published:
         raise UserError("--perceptual --published: one ledger after the other")
     measured = [f"--data_root={experiment.data_root}", f"--lpips_weights={experiment.lpips_weights}"]

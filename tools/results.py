@@ -1,7 +1,9 @@
-"""Tell what docs/results/ holds in README.md, weights/README.md, docs/distillation.md and a card for each network: python -m tools.results.
+"""Tell what docs/results/ holds in README.md, weights/README.md, docs/distillation.md and a card
+for each network: python -m tools.results.
 
-`make results`, `make ledger`, `make ledger-perceptual` and `make ledger-published` measure first. Only what stands between the
-markers of those files is replaced; the cards, weights/NAME.md, are written anew.
+`make results`, `make ledger`, `make ledger-perceptual` and `make ledger-published` measure first.
+Only what stands between the markers of those files is replaced; the cards, weights/NAME.md, are
+written anew.
 """
 
 import hashlib
@@ -71,7 +73,9 @@ def main(_: Command) -> None:
 
 
 def table_of(report: dict) -> list[str]:
-    """The models of a report.json as lines of Markdown: size, quality on each benchmark, speed, and ratio to the report's baseline."""
+    """The models of a report.json as lines of Markdown: size, quality on each benchmark, speed, and
+    ratio to the report's baseline.
+    """
     models = report["models"]
     benchmarks = list(next(iter(models.values()))["benchmarks"])
     base = report["baseline"]
@@ -118,7 +122,9 @@ def _cells_of_degraded(report):
 
 
 def _degraded(report):
-    """{what --degrade says: name of the benchmark}: {"clean": "Set14", "jpeg:30": "Set14 jpeg:30"}."""
+    """{what --degrade says: name of the benchmark}: {"clean": "Set14", "jpeg:30": "Set14
+    jpeg:30"}.
+    """
     names = list(next(iter(report["models"].values()))["benchmarks"])
     return {name.partition(" ")[2] or "clean": name for name in names}
 
@@ -176,7 +182,10 @@ def quality(score: dict) -> str:
 
 
 def replace(path: Path, target: str, table: str) -> None:
-    """Write `table` between the markers of that Makefile target in a Markdown file. Raises UserError naming the file where it has none."""
+    """Write `table` between the markers of that Makefile target in a Markdown file.
+
+    Raises UserError naming the file where it has none.
+    """
     text = path.read_text()
     begin, end = f"<!-- make {target}: begin -->", f"<!-- make {target}: end -->"
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)

@@ -1,7 +1,9 @@
-"""A finished run becomes a shipped network: python -m tools.ship --run=RUN --name=NAME [--int8_run=RUN].
+"""A finished run becomes a shipped network: python -m tools.ship --run=RUN --name=NAME
+[--int8_run=RUN].
 
-Writes into weights/: NAME.weights.h5 with the branches of a compact network collapsed, NAME.tflite and, of a run of `distill.py --qat`,
-NAME.int8.tflite, both proven as by export_tflite.py, and NAME.flags.txt with every flag of the run but the paths.
+Writes into weights/: NAME.weights.h5 with the branches of a compact network collapsed, NAME.tflite
+and, of a run of `distill.py --qat`, NAME.int8.tflite, both proven as by export_tflite.py, and
+NAME.flags.txt with every flag of the run but the paths.
 """
 
 import hashlib
@@ -43,7 +45,10 @@ class Ship(Command):
 
 
 def main(settings: Ship) -> None:
-    """Write the files of one network. Raises UserError for a run that is not finished, or that nobody could do again."""
+    """Write the files of one network.
+
+    Raises UserError for a run that is not finished, or that nobody could do again.
+    """
     from export import Limits, write_checked  # TensorFlow takes seconds to import
     from export.calibration import float_student, proof_pairs
     from export.tflite import fused
@@ -85,7 +90,8 @@ def main(settings: Ship) -> None:
 def read_origin(run: Path, name: str) -> dict[str, Any]:
     """Where the network of a finished run comes from, JSON values. name: that it is shipped under.
 
-    Raises UserError for a run that is not finished, and for one that began from weights which are not shipped.
+    Raises UserError for a run that is not finished, and for one that began from weights which are
+    not shipped.
     """
     try:
         report = read_report(run)

@@ -98,7 +98,9 @@ def _contenders(run: Distill, lr: tf.Tensor, hr: tf.Tensor, *, updates: int, jit
 
 
 def _bare_step(run: Distill) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """The least that training costs: gradients and Keras' own Adam, as one compiled function `f(lr, hr)`."""
+    """The least that training costs: gradients and Keras' own Adam, as one compiled function `f(lr,
+    hr)`.
+    """
     model = new_generator(run, _STUDENT)
     optimizer = keras.optimizers.Adam(5e-4)
     optimizer.build(model.trainable_variables)
@@ -138,7 +140,10 @@ def _update(phase: Phase, batch: tuple, **options: Any) -> Callable[[], Any]:
 
 
 def _run_loop(phase: Phase, batches: "Turns", store: data.PictureStore, *, turns: int) -> "Turns":
-    """Train in a run folder that is thrown away, by the loop that the commands use. Returns `batches`."""
+    """Train in a run folder that is thrown away, by the loop that the commands use.
+
+    Returns `batches`.
+    """
     phase.steps = batches.steps(turns)
     with tempfile.TemporaryDirectory() as path:
         folder = RunFolder(Path(path), role="student")
@@ -169,7 +174,9 @@ def _batches(run: Distill, store: data.PictureStore, teacher: TeacherPictures | 
 
 
 def _teacher_pictures(store: data.PictureStore, scale: int, cache_dir: str):
-    """Stand-ins of the teacher's images, bicubic ones, for the first images of the store: (store of those, their images)."""
+    """Stand-ins of the teacher's images, bicubic ones, for the first images of the store: (store of
+    those, their images).
+    """
     few = store.subset(_TEACHER_PICTURES)
     pictures = open_teacher_pictures(
         few, upscale=lambda lr: upscale(lr, scale), teacher_key="bicubic", cache_dir=cache_dir
@@ -178,7 +185,9 @@ def _teacher_pictures(store: data.PictureStore, scale: int, cache_dir: str):
 
 
 def _seconds_to_first_step(run: Distill) -> float:
-    """From the start of `train_student.py` on these images until the checkpoint of its first step lies on the disc."""
+    """From the start of `train_student.py` on these images until the checkpoint of its first step
+    lies on the disc.
+    """
     values = {item.name: getattr(run.pictures, item.name) for item in about_fields(run.pictures)}
     values |= {"student": _STUDENT, "batch_size": run.training.batch_size, "patch_size": run.training.patch_size}
     flags = [f"--{name}={as_text(value)}" for name, value in values.items() if value is not None]
@@ -198,16 +207,20 @@ def _seconds_to_first_step(run: Distill) -> float:
 
 
 def _row(turns: "Turns", name: str) -> dict[str, float]:
-    """Seconds of an update and its ratio to the bare step, medians over the turns; the ratio turn by turn."""
+    """Seconds of an update and its ratio to the bare step, medians over the turns; the ratio turn
+    by turn.
+    """
     seconds, bare = (np.array(turns.seconds[key]) for key in (name, "bare step"))
     return {"seconds": float(np.median(seconds)), "ratio": float(np.median(seconds / bare))}
 
 
 class Turns:
-    """The batches of a run; asked for one at the end of a turn, it first lets the others have theirs.
+    """The batches of a run; asked for one at the end of a turn, it first lets the others have
+    theirs.
 
-    others: {name: (function that does one update, updates in a turn)}. seconds: {name: [seconds of an update, a turn each]}, "loop" among the
-    names. waits: shares of the loop's time spent waiting for `batches`.
+    others: {name: (function that does one update, updates in a turn)}. seconds: {name: [seconds of
+    an update, a turn each]}, "loop" among the names. waits: shares of the loop's time spent waiting
+    for `batches`.
     """
 
     def __init__(self, batches: Iterable, others: Contenders, *, updates: int) -> None:

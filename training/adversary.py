@@ -13,11 +13,12 @@ from training.optimizers import Adam, apply_gradients
 class Adversary:
     """A discriminator, its optimizer and the pair of losses that it plays by.
 
-    discriminator: (B, H, W, 3) to logits. loss: a `losses.adversarial.AdversarialLoss`. real_label: the target of originals. label_smoothing:
-    how far the two targets move towards each other at most, at random, a pure function of (seed, update), so that a resumed run draws the
-    same. generator_updates: the
-    discriminator takes one update at every so many calls of `update`. shifted: it judges the pictures of a batch from different pixels on
-    (`losses.perceptual.shift`), for one that takes any size.
+    discriminator: (B, H, W, 3) to logits. loss: a `losses.adversarial.AdversarialLoss`. real_label:
+    the target of originals. label_smoothing: how far the two targets move towards each other at
+    most, at random, a pure function of (seed, update), so that a resumed run draws the same.
+    generator_updates: the discriminator takes one update at every so many calls of `update`.
+    shifted: it judges the images of a batch from different pixels on (`losses.perceptual.shift`),
+    for one that takes any size.
 
     Raises UserError when the loss knows no targets to smooth.
     """
@@ -48,7 +49,9 @@ class Adversary:
             self.state |= {"discriminator_calls": self.calls, "discriminator_loss": self.latest}
 
     def generator_loss(self, *, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-        """How far the generator is from deceiving the discriminator; call it under the generator's tape."""
+        """How far the generator is from deceiving the discriminator; call it under the generator's
+        tape.
+        """
         real_logits = self._logits(real) if self.loss.needs_real else None
         return self.loss.generator(real=real_logits, fake=self._logits(fake))
 
@@ -59,11 +62,15 @@ class Adversary:
         return whole_batch(self.discriminator(pictures, training=True))
 
     def update(self, *, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-        """One update of the discriminator, when it is its turn; returns the loss of its latest. No gradient leaves to the pictures."""
+        """One update of the discriminator, when it is its turn; returns the loss of its latest.
+
+        No gradient leaves to the images.
+        """
         real, fake = tf.stop_gradient(real), tf.stop_gradient(fake)
         if self.generator_updates == 1:
             return self._update(real, fake)
-        # A condition in the graph: Keras' optimizers cannot take part in it while several replicas have to agree, and a part is no turn.
+        # A condition in the graph: Keras' optimizers cannot take part in it while several replicas
+        # have to agree, and a part is no turn.
         if tf.distribute.get_strategy().num_replicas_in_sync > 1 or self.optimizer.parts > 1:
             raise UserError(f"--generator_updates={self.generator_updates}: for one device and --accumulate=1 only")
         self.calls.assign_add(1)

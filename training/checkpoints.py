@@ -1,4 +1,6 @@
-"""Checkpoints that are whole or absent: each is a folder, written under another name, sealed with check sums, then renamed."""
+"""Checkpoints that are whole or absent: each is a folder, written under another name, sealed with
+check sums, then renamed.
+"""
 
 import hashlib
 import json
@@ -20,10 +22,11 @@ _SEALS = ({"files": {str: str}, "facts": {str: str}}, {str: str})  # the second:
 
 
 class Checkpoints:
-    """The checkpoints of one phase in `folder`, at most `keep` of them; damaged ones, set aside, do not count.
+    """The checkpoints of one phase in `folder`, at most `keep` of them; damaged ones, set aside, do
+    not count.
 
-    state: what to save, {name: Keras network, built Keras optimizer, or tf.Variable}. facts: of the checkpoint that was
-    restored, {name: text}.
+    state: what to save, {name: Keras network, built Keras optimizer, or tf.Variable}. facts: of the
+    checkpoint that was restored, {name: text}.
     """
 
     def __init__(self, folder: Path, state: dict[str, Any], *, keep: int = 3) -> None:
@@ -37,7 +40,8 @@ class Checkpoints:
         return self.folder / f"step-{step:09d}"
 
     def save(self, step: int, **facts: str) -> Path:
-        """Write the state as `step-<step>` with these facts, remove the oldest beyond `keep`, return the path.
+        """Write the state as `step-<step>` with these facts, remove the oldest beyond `keep`,
+        return the path.
 
         Raises UserError when the disc is full or not writable.
         """
@@ -61,8 +65,8 @@ class Checkpoints:
     def restore(self) -> int | None:
         """Restore the newest sound checkpoint and return its step; None where there is none yet.
 
-        A damaged one is set aside with a warning, and the one before it is tried. Raises UserError when all are
-        damaged, and when a sound one does not fit the networks.
+        A damaged one is set aside with a warning, and the one before it is tried. Raises UserError
+        when all are damaged, and when a sound one does not fit the networks.
         """
         for step, path in reversed(self._found()):
             try:
@@ -98,14 +102,17 @@ class Checkpoints:
 def _variables(item):
     """The tf.Variables of a network or optimizer, as a list.
 
-    The lists are what is saved, not the objects: TensorFlow's checkpoints do not see layers that a Keras network holds in a Python list, and would
-    leave them out without a word.
+    The lists are what is saved, not the objects: TensorFlow's checkpoints do not see layers that a
+    Keras network holds in a Python list, and would leave them out without a word.
     """
     return item if isinstance(item, tf.Variable) else [variable.value for variable in item.variables]
 
 
 def remove_checkpoint(folder: Path) -> None:
-    """Remove the files of a checkpoint, and their folder where it then is empty. Neither follows nor removes a link."""
+    """Remove the files of a checkpoint, and their folder where it then is empty.
+
+    Neither follows nor removes a link.
+    """
     if folder.is_symlink() or not folder.is_dir():
         return
     with suppress(OSError):
@@ -121,7 +128,10 @@ def _seal(folder, facts):
 
 
 def _sound_facts(folder):
-    """The facts of a checkpoint. Raises DamagedError where it is not what was sealed, UserError where it may not be read."""
+    """The facts of a checkpoint.
+
+    Raises DamagedError where it is not what was sealed, UserError where it may not be read.
+    """
     try:
         seal = read_json(folder / _SEAL, _SEALS)
         sums = seal["files"] if isinstance(seal.get("files"), dict) else seal

@@ -1,6 +1,8 @@
-"""Several devices and machines, by tf.distribute: one batch is cut into equal rows, one for each replica.
+"""Several devices and machines, by tf.distribute: one batch is cut into equal rows, one for each
+replica.
 
-The default strategy, one device, goes through the same code. docs/scaling.md says how to start the others.
+The default strategy, one device, goes through the same code. docs/scaling.md says how to start the
+others.
 """
 
 import hashlib
@@ -17,9 +19,11 @@ from training.rendezvous import meet
 def make_strategy(name: str, *, worker_timeout: float = 600.0) -> tf.distribute.Strategy:
     """The tf.distribute strategy of that name; must be called before any other use of TensorFlow.
 
-    single: one device. mirrored: all GPUs of this machine. multiworker: the processes that TF_CONFIG lists, one or more devices each.
-    tpu: the TPU of this virtual machine (written from the documentation, never tried). worker_timeout: seconds to wait for the other
-    workers. Raises UserError where it cannot be set up.
+    single: one device. mirrored: all GPUs of this machine. multiworker: the processes that
+    TF_CONFIG lists, one or more devices each.
+    tpu: the TPU of this virtual machine (written from the documentation, never tried).
+    worker_timeout: seconds to wait for the other workers. Raises UserError where it cannot be set
+    up.
     """
     try:
         if name == "single":
@@ -70,7 +74,9 @@ def is_chief() -> bool:
 
 
 def check_batch_size(batch_size: int, *, parts: int) -> None:
-    """Raises UserError where a batch does not split evenly over the replicas and the parts of an accumulated update."""
+    """Raises UserError where a batch does not split evenly over the replicas and the parts of an
+    accumulated update.
+    """
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     if batch_size % (replicas * parts):
         raise UserError(
@@ -79,7 +85,9 @@ def check_batch_size(batch_size: int, *, parts: int) -> None:
 
 
 def distribute(batch: tuple[tf.Tensor, ...]) -> tuple:
-    """A tuple of this worker's rows, as `strategy.run` takes it: an equal share for each of its devices."""
+    """A tuple of this worker's rows, as `strategy.run` takes it: an equal share for each of its
+    devices.
+    """
     strategy = tf.distribute.get_strategy()
     if strategy.num_replicas_in_sync == 1:
         return batch
@@ -94,13 +102,18 @@ def distribute(batch: tuple[tf.Tensor, ...]) -> tuple:
 
 
 def whole_batch(tensor: tf.Tensor) -> tf.Tensor:
-    """Inside a replica: the rows of all replicas, for what is no mean of independent rows. Gradients flow through."""
+    """Inside a replica: the rows of all replicas, for what is no mean of independent rows.
+
+    Gradients flow through.
+    """
     context = tf.distribute.get_replica_context()
     return tensor if context.num_replicas_in_sync == 1 else context.all_gather(tensor, axis=0)
 
 
 def synchronise_batch_statistics(model: keras.Model) -> keras.Model:
-    """Let the batch normalisation of a network see the whole batch where several devices share it."""
+    """Let the batch normalisation of a network see the whole batch where several devices
+    share it.
+    """
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         for layer in model._flatten_layers():
             if isinstance(layer, keras.layers.BatchNormalization):
@@ -152,7 +165,8 @@ def agree(number: int) -> int:
 
 
 def refuse_disagreement(facts: dict[str, str], *, remedy: str) -> None:
-    """Raises UserError, on every worker alike, that names the facts in which some worker differs from the chief.
+    """Raises UserError, on every worker alike, that names the facts in which some worker differs
+    from the chief.
 
     facts: {name: text}, the same names in the same order everywhere. remedy: what to do.
     """

@@ -1,6 +1,7 @@
 """Notices when a run is sick: losses or gradients that are not finite.
 
-The optimizers pass over a sick update by themselves (`training.optimizers.Adam`); here their counts are read, and what was sick is given a name.
+The optimizers pass over a sick update by themselves (`training.optimizers.Adam`); here their counts
+are read, and what was sick is given a name.
 """
 
 from typing import Any
@@ -36,7 +37,10 @@ class Health:
         return max((int(optimizer.sick_in_a_row.numpy()) for optimizer in self.optimizers.values()), default=0)
 
     def look(self, step: int, names: np.ndarray, terms: np.ndarray) -> None:
-        """Warn of updates passed over since the last look. terms: (steps, len(names)). Raises SickRunError when they are too many in a row."""
+        """Warn of updates passed over since the last look. terms: (steps, len(names)).
+
+        Raises SickRunError when they are too many in a row.
+        """
         sick = names[~np.isfinite(terms).all(axis=0)]
         gradients = [name for name, optimizer in self.optimizers.items() if optimizer.sick_in_a_row.numpy()]
         if len(sick):

@@ -1,4 +1,6 @@
-"""SIGTERM, SIGINT and SIGHUP during training: the first asks the loop to save and stop, a second one stops at once."""
+"""SIGTERM, SIGINT and SIGHUP during training: the first asks the loop to save and stop, a second
+one stops at once.
+"""
 
 import os
 import signal
@@ -13,10 +15,12 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if
 
 
 class Interruption:
-    """Catches the signals while it is entered, but for those that are ignored (nohup ignores SIGHUP). `requested` is the one that came, or None.
+    """Catches the signals while it is entered, but for those that are ignored (nohup ignores
+    SIGHUP). `requested` is the one that came, or None.
 
-    A thread of its own hears of them through Python's wake-up socket: Python's handlers would wait for a step that is under way, and take two
-    signals that come meanwhile for one. Outside of the main thread, where Python allows no handlers, it catches nothing.
+    A thread of its own hears of them through Python's wake-up socket: Python's handlers would wait
+    for a step that is under way, and take two signals that come meanwhile for one. Outside of the
+    main thread, where Python allows no handlers, it catches nothing.
     """
 
     def __init__(self):
@@ -51,6 +55,8 @@ class Interruption:
                 self.requested = signal.Signals(numbers[0])
 
     def leave(self, saved: str) -> NoReturn:
-        """End the process with 128 + the signal's number (143, 130, 129). saved: what now lies where, in words."""
+        """End the process with 128 + the signal's number (143, 130, 129). saved: what now lies
+        where, in words.
+        """
         logging.info("%s: %s; the same command goes on from there", self.requested.name, saved)
         raise SystemExit(128 + self.requested)

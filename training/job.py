@@ -30,8 +30,9 @@ from training.step import ImageLoss, Step, Term, adversarial, content, pixel, to
 class Job:
     """What the phases of a run are made of.
 
-    model: the network that learns; average: a second one of the same form, for the moving average. role: the model's name in
-    checkpoints, "generator" or "student". teacher: a generator that runs at every update, or None.
+    model: the network that learns; average: a second one of the same form, for the moving average.
+    role: the model's name in checkpoints, "generator" or "student". teacher: a generator that runs
+    at every update, or None.
     """
 
     settings: TrainingCommand
@@ -64,7 +65,9 @@ class Job:
         )
 
     def optimizer(self, steps: int, *, adversarial: bool = False) -> Adam:
-        """--optimizer with the schedule of the settings over `steps`. adversarial: Adam, at the rate of the adversarial phase."""
+        """--optimizer with the schedule of the settings over `steps`. adversarial: Adam, at the
+        rate of the adversarial phase.
+        """
         training, losses = self.settings.training, self.settings.losses
         if adversarial:
             return self._optimizer(self.model, steps, rate=losses.adversarial_learning_rate, adversarial=True)
@@ -112,12 +115,17 @@ class Job:
         return PIXEL_LOSSES[self.settings.losses.pixel_loss]
 
     def new_adversary(self, steps: int) -> Adversary:
-        """A fresh discriminator for the crops of this run, with its optimizer and losses: --discriminator, --adversarial_loss."""
+        """A fresh discriminator for the crops of this run, with its optimizer and losses:
+        --discriminator, --adversarial_loss.
+        """
         size = self.settings.training.patch_size * self.settings.pictures.scale
         return self._adversary(build_discriminator(self.settings.losses.discriminator, size=size), steps)
 
     def load_adversary(self, path: Path, steps: int) -> Adversary:
-        """The discriminator of that weight file, which goes on training. Raises UserError where it does not fit the crops of this run."""
+        """The discriminator of that weight file, which goes on training.
+
+        Raises UserError where it does not fit the crops of this run.
+        """
         discriminator = load_model(path)
         patch_size, scale = self.settings.training.patch_size, self.settings.pictures.scale
         size = patch_size * scale
@@ -149,9 +157,11 @@ class Job:
 
 
 def new_generator(settings: TrainingCommand, name: str) -> keras.Model:
-    """The generator of that name in the size of the settings, starting from --init where that is given.
+    """The generator of that name in the size of the settings, starting from --init where that is
+    given.
 
-    From a smaller compact student a compact student grows. Raises UserError for a name, a size or a file that does not fit.
+    From a smaller compact student a compact student grows. Raises UserError for a name, a size or a
+    file that does not fit.
     """
     network = settings.network
     sizes = {key: getattr(network, key) for key in ("depth", "width", "expansion", "tail", "residual")}
@@ -169,7 +179,10 @@ def new_generator(settings: TrainingCommand, name: str) -> keras.Model:
 
 
 def content_loss(losses: Losses, *, scale: int) -> ImageLoss:
-    """The content term: VGG19 features or pixels, with --grid_weight of the grid in it. `f(hr, sr)`, a float32 scalar."""
+    """The content term: VGG19 features or pixels, with --grid_weight of the grid in it.
+
+    `f(hr, sr)`, a float32 scalar.
+    """
     if losses.content_loss == "pixel":
         base = mae_loss
     else:
@@ -186,8 +199,9 @@ def content_loss(losses: Losses, *, scale: int) -> ImageLoss:
 
 
 def phases_without_teacher(job: Job, *, content_steps: int = 0) -> list[Phase]:
-    """The pixel phase; with `content_steps` a side branch of it on the content term alone; with --adversarial_steps the GAN phase
-    of SRGAN and ESRGAN, which begins with the result of the pixel phase.
+    """The pixel phase; with `content_steps` a side branch of it on the content term alone; with
+    --adversarial_steps the GAN phase of SRGAN and ESRGAN, which begins with the result of the pixel
+    phase.
     """
     losses = job.settings.losses
     phases = [job.phase("pixel", [pixel(1.0, job.pixel_loss)], steps=job.settings.training.steps)]

@@ -1,4 +1,6 @@
-"""The one training loop: batches in, updates out, with validation, the kept weights, checkpoints and logs on the way."""
+"""The one training loop: batches in, updates out, with validation, the kept weights, checkpoints
+and logs on the way.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -25,11 +27,14 @@ from training.update import MovingAverage, Update
 class Phase:
     """One stretch of training with one step.
 
-    model: the network it trains; average: a second one of the same form, for the moving average. keep: "best" keeps the weights with the best
-    validation metric, "last" the last ones, for phases whose aim the metric does not measure (adversarial training lowers PSNR).
-    begins: for a side branch, the phase whose result it begins with. The phases after it begin where they would without it, and
-    its result is not that of the run. weights: {term: its weight in the loss}, for the curves of the weighted terms.
-    optimizers: {name: optimizer}, for the learning-rate curves. beside: {name: network} to save as <name>.weights.h5 whenever the weights are kept.
+    model: the network it trains; average: a second one of the same form, for the moving average.
+    keep: "best" keeps the weights with the best validation metric, "last" the last ones, for phases
+    whose aim the metric does not measure (adversarial training lowers PSNR).
+    begins: for a side branch, the phase whose result it begins with. The phases after it begin
+    where they would without it, and its result is not that of the run. weights: {term: its weight
+    in the loss}, for the curves of the weighted terms.
+    optimizers: {name: optimizer}, for the learning-rate curves. beside: {name: network} to save as
+    <name>.weights.h5 whenever the weights are kept.
     """
 
     name: str
@@ -46,9 +51,11 @@ class Phase:
 
 @dataclass
 class LoopOptions:
-    """How often, and how much: steps between checkpoints, validations and log entries, checkpoints kept, decay of the average.
+    """How often, and how much: steps between checkpoints, validations and log entries, checkpoints
+    kept, decay of the average.
 
-    accumulate: parts that a batch is cut into, whose gradients add up to one update. jit_compile: let XLA compile the update.
+    accumulate: parts that a batch is cut into, whose gradients add up to one update. jit_compile:
+    let XLA compile the update.
     """
 
     checkpoint_every: int = 1000
@@ -69,13 +76,17 @@ def run_phases(
     save_weights: Callable[..., None],
     options: LoopOptions,
 ) -> list[dict[str, Any]]:
-    """Train phase after phase in one run folder. Each begins with the weights that the one before kept, or those of `Phase.begins`,
-    and goes on with the batches after it. Finished phases are passed over.
+    """Train phase after phase in one run folder.
 
-    batches: `f(start)` gives the run's batches (lr, hr) from number `start` on. validator: `metrics(model)` gives {name: number}, the first the one
-    to rank by, higher is better; `pictures(model)` gives {name: (1, H, W, 3)}; `identity` says what it measures, in words: metrics compare only
-    where it is the same. save_weights: `f(model, path, **facts)`.
-    Returns a list with a summary dict per phase. Raises UserError for what the user can put right, SystemExit after a signal.
+    Each begins with the weights that the one before kept, or those of `Phase.begins`, and goes on
+    with the batches after it. Finished phases are passed over.
+
+    batches: `f(start)` gives the run's batches (lr, hr) from number `start` on. validator:
+    `metrics(model)` gives {name: number}, the first the one to rank by, higher is better;
+    `pictures(model)` gives {name: (1, H, W, 3)}; `identity` says what it measures, in words:
+    metrics compare only where it is the same. save_weights: `f(model, path, **facts)`.
+    Returns a list with a summary dict per phase. Raises UserError for what the user can put right,
+    SystemExit after a signal.
     """
     summaries, ends, before = [], {None: 0}, None  # ends: the number of the batch that a phase ends before
     with Interruption() as interruption:
@@ -93,7 +104,8 @@ def run_phases(
                 summary = run.run(batches, interruption)
             summaries.append(summary)
             if is_chief() and not begun_after:
-                # The last of those that have begun is the result of the run, if it is no side branch.
+                # The last of those that have begun is the result of the run, if it is no side
+                # branch.
                 folder.sound_phase_weights(phase.name, result=phase.begins is None)
             ends[phase.name] = ends[source] + phase.steps
             before = before if phase.begins else phase.name
@@ -182,7 +194,9 @@ class _PhaseRun:
         return summary
 
     def _restore(self):
-        """The step of the newest sound checkpoint, now in the networks of every worker; None where there is none."""
+        """The step of the newest sound checkpoint, now in the networks of every worker; None where
+        there is none.
+        """
         start = self.checkpoints.restore() if is_chief() else None
         start = agree(-1 if start is None else start)
         if start < 0:
@@ -282,7 +296,9 @@ class _PhaseRun:
         )
 
     def _compare_validation(self, start):
-        """Where the checkpoint's best was measured on other images or sizes than now, measure the kept weights again."""
+        """Where the checkpoint's best was measured on other images or sizes than now, measure the
+        kept weights again.
+        """
         before, now = self.checkpoints.facts.get("validation", "not recorded"), self.validator.identity
         if before == now:
             return
@@ -300,7 +316,9 @@ class _PhaseRun:
         return {name: float(value) for name, value in self.validator.metrics(self.mean.average).items()}
 
     def _kept_metrics(self):
-        """Of the weights that the phase kept; measured again where the process that kept them is gone."""
+        """Of the weights that the phase kept; measured again where the process that kept them is
+        gone.
+        """
         if self.kept is None:
             _fill(self.phase.average, self.folder.phase_weights(self.phase.name))
             self.kept = self._measure()

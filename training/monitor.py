@@ -1,4 +1,6 @@
-"""What a run shows while it runs: a progress bar (or plain lines where there is no terminal) and TensorBoard; and what it measures for that."""
+"""What a run shows while it runs: a progress bar (or plain lines where there is no terminal) and
+TensorBoard; and what it measures for that.
+"""
 
 import sys
 import time
@@ -23,7 +25,9 @@ _WEIGHTED_IN_ONE_CHART = custom_scalar_pb(
 
 
 class Monitor:
-    """Flags, scalars and images of one phase to TensorBoard, and its progress to the terminal. Use as a context manager.
+    """Flags, scalars and images of one phase to TensorBoard, and its progress to the terminal.
+
+    Use as a context manager.
 
     logs: TensorBoard folder; None for a worker that is to keep silent.
     offset: steps of the phases before, so that curves of a run follow on one axis.
@@ -75,7 +79,9 @@ class Monitor:
         logging.info("%s %d/%d, %s left, %s", self.phase, step, self.steps, left, self._text())
 
     def flags(self, step: int, flags: dict[str, str]) -> None:
-        """The run's flags from that step on, as text, and the chart of the weighted terms. flags: {name: value as text}."""
+        """The run's flags from that step on, as text, and the chart of the weighted terms. flags:
+        {name: value as text}.
+        """
         rows = "".join(f"| --{name} | {value or '(empty)'} |\n".replace("_", "\\_") for name, value in flags.items())
         with self._writing(), self._writer.as_default(step=self.offset + step):
             tf.summary.text("flags", f"| flag | value |\n|:--|:--|\n{rows}")
@@ -109,7 +115,8 @@ class Monitor:
 class Interval:
     """Mean terms, images per second, share of the time spent waiting for data.
 
-    Each step leaves one vector of its terms here, on its device: nothing waits for the device before `close`.
+    Each step leaves one vector of its terms here, on its device: nothing waits for the device
+    before `close`.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,6 @@
-"""Adam and Muon with the learning-rate schedules of the field, made safe for long runs and for several devices."""
+"""Adam and Muon with the learning-rate schedules of the field, made safe for long runs and for
+several devices.
+"""
 
 import threading
 from collections.abc import Sequence
@@ -10,13 +12,17 @@ from keras import ops
 
 from settings.training import SCHEDULES
 
-# Dynamic loss scaling, Micikevicius et al., "Mixed Precision Training", arXiv:1710.03740: start high, halve at an overflow, double after a while.
+# Dynamic loss scaling, Micikevicius et al., "Mixed Precision Training", arXiv:1710.03740: start
+# high, halve at an overflow, double after a while.
 _FIRST_LOSS_SCALE = 2.0**15
 _STEPS_BEFORE_DOUBLING = 2000
 
 
 class Constant(keras.optimizers.schedules.LearningRateSchedule):
-    """The same rate at every step. A float would become a variable of the checkpoint; `PiecewiseConstantDecay` wants a step."""
+    """The same rate at every step.
+
+    A float would become a variable of the checkpoint; `PiecewiseConstantDecay` wants a step.
+    """
 
     def __init__(self, learning_rate: float) -> None:
         self.learning_rate = learning_rate
@@ -29,10 +35,12 @@ class Constant(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class Trapezoid(keras.optimizers.schedules.LearningRateSchedule):
-    """Constant, then down to `floor` of the rate in a straight line over the last `share` of `steps`.
+    """Constant, then down to `floor` of the rate in a straight line over the last `share` of
+    `steps`.
 
-    Hägele et al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations", arXiv:2405.18392:
-    a run can be prolonged from any update before the decay, and ends as well as one under a cosine.
+    Hägele et al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations",
+    arXiv:2405.18392: a run can be prolonged from any update before the decay, and ends as well as
+    one under a cosine.
     """
 
     def __init__(self, learning_rate: float, steps: int, *, share: float = 0.2, floor: float = 0.01) -> None:
@@ -48,9 +56,11 @@ class Trapezoid(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """A linear rise over `warmup_steps`, from 1/warmup_steps of the rate, times the schedule it wraps.
+    """A linear rise over `warmup_steps`, from 1/warmup_steps of the rate, times the schedule it
+    wraps.
 
-    Keras has one in `CosineDecay` only, and it decays after the rise; this one goes with every schedule.
+    Keras has one in `CosineDecay` only, and it decays after the rise; this one goes with every
+    schedule.
     """
 
     def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, warmup_steps: int) -> None:
@@ -75,7 +85,8 @@ def make_schedule(
 ) -> keras.optimizers.schedules.LearningRateSchedule:
     """Step number to learning rate.
 
-    constant; cosine: down to 1 % of `learning_rate` at `steps`; trapezoid: constant, the same fall over the last fifth;
+    constant; cosine: down to 1 % of `learning_rate` at `steps`; trapezoid: constant, the same fall
+    over the last fifth;
     step: times `decay_factor` at each of `decay_steps`, as ESRGAN halves it.
     warmup_steps: rise linearly first. Raises ValueError for an unknown name.
     """
@@ -94,18 +105,22 @@ def make_schedule(
 
 
 class Adam(keras.optimizers.Adam):
-    """Keras' Adam that passes over sick updates, and sees the gradient of the whole batch whatever it is spread over.
+    """Keras' Adam that passes over sick updates, and sees the gradient of the whole batch whatever
+    it is spread over.
 
-    `update` averages the gradients over the replicas of the tf.distribute strategy, clips their common norm, and where that norm or the loss is
-    not finite leaves weights, moments and step count as they are, on every replica alike. It counts such updates in `sick` and, since the last
+    `update` averages the gradients over the replicas of the tf.distribute strategy, clips their
+    common norm, and where that norm or the loss is not finite leaves weights, moments and step
+    count as they are, on every replica alike. It counts such updates in `sick` and, since the last
     sound one, in `sick_in_a_row`.
 
-    parts: how many calls of `update` make one update of the weights, by the mean of their gradients (accumulation). rate_factor: a variable that
-    multiplies the schedule. loss_scaling: scale the loss up for float16 gradients (`scale_loss`), as far as they allow.
+    parts: how many calls of `update` make one update of the weights, by the mean of their gradients
+    (accumulation). rate_factor: a variable that multiplies the schedule. loss_scaling: scale the
+    loss up for float16 gradients (`scale_loss`), as far as they allow.
 
-    Keras' own forms differ: `global_clipnorm` clips each replica before their gradients are summed, and lets NaN through;
-    `gradient_accumulation_steps` keeps the sums as variables and updates inside a `cond` on each replica; `LossScaleOptimizer`
-    looks at the gradients of the first replica alone, before they are summed, and counts no updates that it passed over.
+    Keras' own forms differ: `global_clipnorm` clips each replica before their gradients are summed,
+    and lets NaN through; `gradient_accumulation_steps` keeps the sums as variables and updates
+    inside a `cond` on each replica; `LossScaleOptimizer` looks at the gradients of the first
+    replica alone, before they are summed, and counts no updates that it passed over.
     """
 
     def __init__(
@@ -136,7 +151,9 @@ class Adam(keras.optimizers.Adam):
         return loss * self.loss_scale.value if self.loss_scaling else loss
 
     def update(self, gradients: list[tf.Tensor | None], variables: list[keras.Variable], *, loss: tf.Tensor) -> None:
-        """Take the gradients of `scale_loss(loss)`, and with the last part of a batch update the variables."""
+        """Take the gradients of `scale_loss(loss)`, and with the last part of a batch update the
+        variables.
+        """
         gradients, loss = self._sum_of_parts(gradients, loss)
         if gradients is None:
             return
@@ -177,7 +194,9 @@ class Adam(keras.optimizers.Adam):
         self.sick_in_a_row.assign((self.sick_in_a_row + sick) * sick)
 
     def update_step(self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor) -> None:
-        """Kingma and Ba, arXiv:1412.6980, algorithm 1 in Keras' form; nothing moves where the gradient is NaN."""
+        """Kingma and Ba, arXiv:1412.6980, algorithm 1 in Keras' form; nothing moves where the
+        gradient is NaN.
+        """
         gradient, share = _sound(gradient)
         step = tf.cast(self.iterations + 1, gradient.dtype)
         correction = tf.sqrt(1.0 - self.beta_2**step) / (1.0 - self.beta_1**step)
@@ -189,19 +208,24 @@ class Adam(keras.optimizers.Adam):
         self.assign_sub(variable, m * rate / (tf.sqrt(v) + self.epsilon))
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
-        """Keras would sum over the replicas here, after clipping; `update` has taken the mean before."""
+        """Keras would sum over the replicas here, after clipping; `update` has taken the mean
+        before.
+        """
         return list(grads_and_vars)
 
 
 class Muon(Adam):
-    """Convolution kernels step along their orthogonalised momentum, everything else as with Adam, at the same learning rate.
+    """Convolution kernels step along their orthogonalised momentum, everything else as with Adam,
+    at the same learning rate.
 
-    A kernel (h, w, c, filters) is taken as the matrix (h·w·c, filters); Keras' own Muon takes matrices only. Its momentum, with
-    Nesterov's look ahead, is brought near the closest matrix with orthonormal rows or columns, and scaled to the size of an Adam
-    step. Kernels with one filter per channel keep to Adam.
+    A kernel (h, w, c, filters) is taken as the matrix (h·w·c, filters); Keras' own Muon takes
+    matrices only. Its momentum, with Nesterov's look ahead, is brought near the closest matrix with
+    orthonormal rows or columns, and scaled to the size of an Adam step. Kernels with one filter per
+    channel keep to Adam.
 
-    Sources: Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024; Liu et al., "Muon is Scalable for LLM Training",
-    arXiv:2502.16982, section 2.2 for the size 0.2 sqrt(max(rows, columns)). Unlike there the first and the last convolution take part, and no
+    Sources: Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024; Liu et
+    al., "Muon is Scalable for LLM Training", arXiv:2502.16982, section 2.2 for the size 0.2
+    sqrt(max(rows, columns)). Unlike there the first and the last convolution take part, and no
     weight decays.
     """
 
@@ -250,10 +274,11 @@ def make_optimizer(
     beta_1: float = 0.9,
     loss_scaling: bool = False,
 ) -> Adam:
-    """Adam or Muon over the trainable variables of `model`, its moments created now so that a restored checkpoint also fills them.
+    """Adam or Muon over the trainable variables of `model`, its moments created now so that a
+    restored checkpoint also fills them.
 
-    schedule: step to learning rate. name: adam or muon. clip_norm: bound on the norm of the whole gradient, None for none. loss_scaling:
-    for float16.
+    schedule: step to learning rate. name: adam or muon. clip_norm: bound on the norm of the whole
+    gradient, None for none. loss_scaling: for float16.
     """
     kind = {"adam": Adam, "muon": Muon}[name]
     optimizer = kind(schedule, clip_norm=clip_norm, loss_scaling=loss_scaling, beta_1=beta_1, beta_2=0.999)
@@ -262,7 +287,9 @@ def make_optimizer(
 
 
 def apply_gradients(optimizer: Adam, tape: tf.GradientTape, loss: tf.Tensor, model: keras.Model) -> None:
-    """Update the trainable variables of `model` from a loss that `tape` watched and `optimizer.scale_loss` scaled."""
+    """Update the trainable variables of `model` from a loss that `tape` watched and
+    `optimizer.scale_loss` scaled.
+    """
     variables = model.trainable_variables
     optimizer.update(tape.gradient(loss, variables), variables, loss=loss)
 

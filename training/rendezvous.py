@@ -1,7 +1,8 @@
-"""The workers of --strategy=multiworker wait for one another before TensorFlow does, which waits for ever.
+"""The workers of --strategy=multiworker wait for one another before TensorFlow does, which waits
+for ever.
 
-Worker 0 listens on its own address until each of the others has told its number there; then it tells all of them to go on, and
-the port is free for TensorFlow.
+Worker 0 listens on its own address until each of the others has told its number there; then it
+tells all of them to go on, and the port is free for TensorFlow.
 """
 
 import socket
@@ -19,8 +20,9 @@ _ANSWER = 5.0  # seconds that one who has called may be silent
 def meet(addresses: Sequence[str], index: int, *, seconds: float) -> None:
     """Return, on every worker, once all have called it.
 
-    addresses: "host:port" of each worker, the same list everywhere. index: of this one. Raises UserError that names those
-    who have not come after so many seconds, and where worker 0 cannot listen at its port.
+    addresses: "host:port" of each worker, the same list everywhere. index: of this one. Raises
+    UserError that names those who have not come after so many seconds, and where worker 0 cannot
+    listen at its port.
     """
     deadline = time.monotonic() + seconds
     if index:

@@ -36,8 +36,9 @@ _EARLIER = ("command", "finished", "seconds_this_time", "commit", "phases")  # o
 class RunFolder:
     """The folder of one run. role: "teacher" or "student", the stem of its weight files.
 
-    `open` claims it and writes nothing; `begin` lets the run write; `settle` says that the first update is done. A run
-    that fails before that deletes only the files and folders that it made itself, which it keeps a list of.
+    `open` claims it and writes nothing; `begin` lets the run write; `settle` says that the first
+    update is done. A run that fails before that deletes only the files and folders that it made
+    itself, which it keeps a list of.
     """
 
     def __init__(self, path: str | Path, *, role: str) -> None:
@@ -51,7 +52,10 @@ class RunFolder:
         return self
 
     def __exit__(self, kind, *_):
-        """Give up the lock. A run that failed before its first update leaves what was there before it."""
+        """Give up the lock.
+
+        A run that failed before its first update leaves what was there before it.
+        """
         if kind is not None and self._fresh:
             self._undo()
         self.close()
@@ -64,11 +68,13 @@ class RunFolder:
         defaults: dict[str, str] | None = None,
         new_run: bool = False,
     ) -> dict[str, tuple[str | None, str | None]]:
-        """Take the lock of the folder, which is made, and compare the run that is there with this one. Nothing else is written.
+        """Take the lock of the folder, which is made, and compare the run that is there with this
+        one. Nothing else is written.
 
-        config: {flag: value as text}. fixed: the flags that give a run its meaning; when one of them differs from the run that is there, it is
-        refused with a UserError that lists the differences. defaults: of flags that did not exist when the run began. new_run: `begin` moves the
-        run that is there aside. The lock is held until the process ends, or `close`.
+        config: {flag: value as text}. fixed: the flags that give a run its meaning; when one of
+        them differs from the run that is there, it is refused with a UserError that lists the
+        differences. defaults: of flags that did not exist when the run began. new_run: `begin`
+        moves the run that is there aside. The lock is held until the process ends, or `close`.
         Returns the flags that changed without changing the meaning, as {flag: (before, now)}.
         """
         broken = [name for name, value in config.items() if "\n" in value or "\r" in value]
@@ -124,7 +130,9 @@ class RunFolder:
         ]
 
     def _name_earlier(self):
-        """--new_run may have been killed between moving the old run aside and its own first file."""
+        """--new_run may have been killed between moving the old run aside and its own first
+        file.
+        """
         if not self.config_path.exists():
             name = re.escape(self.path.name)
             for aside in self.path.parent.glob("*.old-*"):
@@ -132,7 +140,9 @@ class RunFolder:
                     logging.info("%s: holds no run; %s holds an earlier one", self.path, aside)
 
     def begin(self) -> None:
-        """From now on the run may write here: move aside what --new_run replaces, else remove what a killed process had half written."""
+        """From now on the run may write here: move aside what --new_run replaces, else remove what
+        a killed process had half written.
+        """
         if self._config is None:
             return
         if self._replaces:
@@ -167,7 +177,10 @@ class RunFolder:
         held.release(force=True)  # of the folder that was moved
 
     def writes(self, path: Path) -> Path:
-        """Note, before its first update, that the run is about to make `path`, if it is not there. Returns the path."""
+        """Note, before its first update, that the run is about to make `path`, if it is not there.
+
+        Returns the path.
+        """
         if self._fresh:
             for part in [*reversed(path.parents), path]:
                 if not os.path.lexists(part):
@@ -175,7 +188,8 @@ class RunFolder:
         return path
 
     def settle(self, moment: str) -> None:
-        """An update is done: from now on the run stays, whatever happens, and config.txt tells of flags that have changed.
+        """An update is done: from now on the run stays, whatever happens, and config.txt tells of
+        flags that have changed.
 
         moment: of the update, such as "pixel step 401".
         """
@@ -191,7 +205,9 @@ class RunFolder:
         self._write(self.config_path, "".join(f"{line}\n" for line in [*flags, *comments]))
 
     def _undo(self):
-        """Take back what this run has made, never what is a link or holds something else, and put the old run back."""
+        """Take back what this run has made, never what is a link or holds something else, and put
+        the old run back.
+        """
         if self._text_before is not None:
             with suppress(OSError):
                 write_text(self.config_path, self._text_before)
@@ -283,7 +299,8 @@ class RunFolder:
     def finished(self, phase: str, *, steps: int, begun_after: Sequence[str]) -> dict[str, Any] | None:
         """The summary of a phase that is done, or None where it has yet to run.
 
-        begun_after: later phases that have begun from its result. Raises UserError when these are now to stand on another number of steps.
+        begun_after: later phases that have begun from its result. Raises UserError when these are
+        now to stand on another number of steps.
         """
         try:
             summary = read_json(self._done(phase), DONE)
@@ -308,7 +325,9 @@ class RunFolder:
         return None
 
     def sound_phase_weights(self, phase: str, *, result: bool = False) -> Path:
-        """The weight file of a finished phase. Raises UserError when it is gone or not what was written.
+        """The weight file of a finished phase.
+
+        Raises UserError when it is gone or not what was written.
 
         result: put back the result of the run from it, where that is gone.
         """
@@ -331,12 +350,18 @@ class RunFolder:
         return self.checkpoints(phase) / "done.json"
 
     def reports(self, summaries: Sequence[dict[str, Any]]) -> bool:
-        """Whether report.json tells of these phases already: nothing was trained. One that is damaged is set aside."""
+        """Whether report.json tells of these phases already: nothing was trained.
+
+        One that is damaged is set aside.
+        """
         report = self._old_report()
         return report is not None and all(summary in report["phases"] for summary in summaries)
 
     def write_report(self, report: dict[str, Any]) -> None:
-        """Write report.json: a dict of JSON values. It keeps the reports of the same run before it, and the history of its flags."""
+        """Write report.json: a dict of JSON values.
+
+        It keeps the reports of the same run before it, and the history of its flags.
+        """
         old = self._old_report()
         earlier = [] if old is None else [*old.get("earlier", []), {name: old.get(name) for name in _EARLIER}]
         history = [line.removeprefix("# ") for line in read_history(self.config_path)]

@@ -4,8 +4,9 @@
     generator     moves against the gradient of the loss
     discriminators  move against theirs, on the same images
 
-A step is called per replica and, with --accumulate, once for each part of a batch. It updates only by `apply_gradients` with an
-optimizer of `make_optimizer`; `state` names all that a checkpoint must hold.
+A step is called per replica and, with --accumulate, once for each part of a batch. It updates only
+by `apply_gradients` with an optimizer of `make_optimizer`; `state` names all that a checkpoint must
+hold.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +26,9 @@ ImageLoss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 class Seen(NamedTuple):
-    """What a term may look at. hr, sr, sr_teacher: (B, H, W, 3) float32 in [0, 1]; features: (B, h, w, c). None where no term asks."""
+    """What a term may look at. hr, sr, sr_teacher: (B, H, W, 3) float32 in [0, 1]; features: (B, h,
+    w, c). None where no term asks.
+    """
 
     hr: tf.Tensor
     sr: tf.Tensor
@@ -38,8 +41,9 @@ class Seen(NamedTuple):
 class Term:
     """One term of a generator's loss: weight · loss(seen).
 
-    teacher: it looks at the teacher's image. features: it looks at both networks' features. adversary: the discriminator behind it, which
-    takes its own update after the generator's; real: what that one takes for real. prefix: of the adversary's names, where there are two.
+    teacher: it looks at the teacher's image. features: it looks at both networks' features.
+    adversary: the discriminator behind it, which takes its own update after the generator's; real:
+    what that one takes for real. prefix: of the adversary's names, where there are two.
     """
 
     name: str
@@ -63,7 +67,9 @@ def pixel(weight: float, loss: ImageLoss) -> Term:
 
 
 def content(weight: float, loss: ImageLoss) -> Term:
-    """C = mean (φ(HR) - φ(SR))², φ features of VGG19; loss: `losses.perceptual.PerceptualLoss`, or one of pixels."""
+    """C = mean (φ(HR) - φ(SR))², φ features of VGG19; loss: `losses.perceptual.PerceptualLoss`, or
+    one of pixels.
+    """
     return Term("content", weight, lambda seen: loss(seen.hr, seen.sr))
 
 
@@ -73,7 +79,9 @@ def imitation(weight: float) -> Term:
 
 
 def affinity(weight: float) -> Term:
-    """F = mean |A(T) - A(S)|, A the cosines between a network's features at all pairs of places (`losses.affinity`)."""
+    """F = mean |A(T) - A(S)|, A the cosines between a network's features at all pairs of places
+    (`losses.affinity`).
+    """
 
     def loss(seen: Seen) -> tf.Tensor:
         return feature_affinity_loss(seen.features_teacher, seen.features)
@@ -87,7 +95,9 @@ def total_variation(weight: float) -> Term:
 
 
 def adversarial(weight: float, adversary: Adversary) -> Term:
-    """A = -log D(SR), or as --adversarial_loss says (`losses.adversarial`); D learns to tell originals from SR."""
+    """A = -log D(SR), or as --adversarial_loss says (`losses.adversarial`); D learns to tell
+    originals from SR.
+    """
     return Term(
         "adversarial",
         weight,
@@ -98,7 +108,9 @@ def adversarial(weight: float, adversary: Adversary) -> Term:
 
 
 def adversarial_to_teacher(weight: float, adversary: Adversary, *, second: bool = False) -> Term:
-    """-log D(SR), where D learns to tell the teacher's images from SR. second: D is the second discriminator (A2)."""
+    """-log D(SR), where D learns to tell the teacher's images from SR. second: D is the second
+    discriminator (A2).
+    """
     return Term(
         "adversarial_teacher" if second else "adversarial",
         weight,
@@ -111,10 +123,12 @@ def adversarial_to_teacher(weight: float, adversary: Adversary, *, second: bool 
 
 
 class Step:
-    """Called with a batch, lr (B, h, w, 3) and hr (B, scale·h, scale·w, 3), float32 in [0, 1]; returns the unweighted terms.
+    """Called with a batch, lr (B, h, w, 3) and hr (B, scale·h, scale·w, 3), float32 in [0, 1];
+    returns the unweighted terms.
 
-    generator: the network that learns, `role` its name in checkpoints. teacher: a generator that runs at every update and is never
-    changed; None where no term looks at one, or its image comes with the batch (sr_teacher, as hr).
+    generator: the network that learns, `role` its name in checkpoints. teacher: a generator that
+    runs at every update and is never changed; None where no term looks at one, or its image comes
+    with the batch (sr_teacher, as hr).
     Raises UserError where a term looks inside a teacher that does not run.
     """
 

@@ -1,4 +1,6 @@
-"""From the settings of a run to a finished run: the machine set up, the folder opened, the phases trained, the report written."""
+"""From the settings of a run to a finished run: the machine set up, the folder opened, the phases
+trained, the report written.
+"""
 
 import sys
 import time
@@ -35,11 +37,14 @@ _REST_OF_THE_PROCESS = ExitStack()  # a scope that nothing holds is left again
 
 
 def open_run(settings: TrainingCommand, *, role: str) -> RunFolder:
-    """The run folder of --run_dir, claimed; a run of another kind is refused. Its config.txt is written when training begins.
+    """The run folder of --run_dir, claimed; a run of another kind is refused.
 
-    Seeds the random numbers, and sets --strategy, --precision and --deterministic for the networks that are built from now on.
-    Raises UserError for settings that do not fit the machine or the run that is there; the images are
-    `data.check_pictures`' to check, before TensorFlow is loaded.
+    Its config.txt is written when training begins.
+
+    Seeds the random numbers, and sets --strategy, --precision and --deterministic for the networks
+    that are built from now on.
+    Raises UserError for settings that do not fit the machine or the run that is there; the images
+    are `data.check_pictures`' to check, before TensorFlow is loaded.
     """
     _set_up_machine(settings)
     _compare_workers(settings)
@@ -58,14 +63,19 @@ def open_run(settings: TrainingCommand, *, role: str) -> RunFolder:
 
 
 def _compare_workers(settings: TrainingCommand) -> None:
-    """Every worker has the chief's settings, but for the places of its own machine. Raises UserError on all of them."""
+    """Every worker has the chief's settings, but for the places of its own machine.
+
+    Raises UserError on all of them.
+    """
     places = names_where(*settings.groups().values(), place=True)
     facts = {f"--{name}": as_text(value) for name, value in settings.values().items() if name not in places}
     refuse_disagreement(facts, remedy="start all with the same flags")
 
 
 def _defaults(settings: TrainingCommand) -> dict[str, str]:
-    """What a run has that began before there was such a setting; `python -m transfer.<method>` once wrote no method."""
+    """What a run has that began before there was such a setting; `python -m transfer.<method>` once
+    wrote no method.
+    """
     defaults = as_config(type(settings)())
     return {name: as_config(settings)[name] if name == "method" else text for name, text in defaults.items()}
 
@@ -80,7 +90,8 @@ def _set_up_machine(settings: TrainingCommand) -> None:
     keras.config.set_dtype_policy(machine.precision)
     if machine.deterministic:
         tf.config.experimental.enable_op_determinism()
-        # Grappler rewrites one and the same graph differently from process to process, and sums of four and more gradients then round differently.
+        # Grappler rewrites one and the same graph differently from process to process, and sums of
+        # four and more gradients then round differently.
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
@@ -96,9 +107,10 @@ def train(
 ) -> None:
     """Run the phases in `folder` on the images of the settings, and write its report.
 
-    open_pictures: `f(pictures, split)` opens the images of "train" and "validation". teacher_pictures: `f(store)`, the teacher's images
-    that go with the training images, for steps that take them from the batch; it may give None. teacher_network: whose images the
-    panels of the validation show beside the student's. facts: what else the report should say.
+    open_pictures: `f(images, split)` opens the images of "train" and "validation".
+    teacher_pictures: `f(store)`, the teacher's images that go with the training images, for steps
+    that take them from the batch; it may give None. teacher_network: whose images the panels of the
+    validation show beside the student's. facts: what else the report should say.
     """
     pictures, training = settings.pictures, settings.training
     store, validation = (open_pictures(pictures, split) for split in ("train", "validation"))
@@ -179,7 +191,9 @@ def _loop_options(settings: TrainingCommand) -> LoopOptions:
 
 
 def write_interpolations(folder: RunFolder, alphas: Sequence[float]) -> None:
-    """<role>.alpha_<a>.weights.h5 for each alpha, between the weights after the pixel phase and after the GAN phase."""
+    """<role>.alpha_<a>.weights.h5 for each alpha, between the weights after the pixel phase and
+    after the GAN phase.
+    """
     for alpha in alphas if is_chief() else []:
         model = interpolate(folder.phase_weights("pixel"), folder.phase_weights("adversarial"), alpha=alpha)
         path = folder.phase_weights(f"alpha_{alpha:g}")

@@ -1,4 +1,6 @@
-"""One update of a phase as one compiled function: the step on every replica and every part of the batch, then the moving average."""
+"""One update of a phase as one compiled function: the step on every replica and every part of the
+batch, then the moving average.
+"""
 
 from collections.abc import Callable
 
@@ -13,8 +15,9 @@ from training.health import Health
 class MovingAverage:
     """Keeps `average`, a second network of the same form, as the running mean of `model`.
 
-    The decay of update n is min(decay, (1 + n) / (10 + n)), so that the first, random weights are soon forgotten; Keras' `use_ema`
-    has one decay throughout, and leaves the statistics of batch normalisation out.
+    The decay of update n is min(decay, (1 + n) / (10 + n)), so that the first, random weights are
+    soon forgotten; Keras' `use_ema` has one decay throughout, and leaves the statistics of batch
+    normalisation out.
     """
 
     def __init__(self, *, model: keras.Model, average: keras.Model, decay: float) -> None:
@@ -29,7 +32,9 @@ class MovingAverage:
             mean.assign(weight)
 
     def update(self) -> None:
-        """Move the average towards the model, once; usable inside a tf.function, outside of `strategy.run`."""
+        """Move the average towards the model, once; usable inside a tf.function, outside of
+        `strategy.run`.
+        """
         n = tf.cast(self.updates, tf.float32)
         decay = tf.minimum(self.decay, (1.0 + n) / (10.0 + n))
         strategy = tf.distribute.get_strategy()
@@ -44,9 +49,11 @@ def _move(mean, weight, decay):
 
 
 class Update:
-    """Called with a batch, the rows of this worker; returns a vector of the step's terms, means over the whole batch, whose `names` it knows.
+    """Called with a batch, the rows of this worker; returns a vector of the step's terms, means
+    over the whole batch, whose `names` it knows.
 
-    parts: cut each replica's rows into this many and add up their gradients, which bounds memory. Batch statistics are then those of a part.
+    parts: cut each replica's rows into this many and add up their gradients, which bounds memory.
+    Batch statistics are then those of a part.
     """
 
     def __init__(
@@ -91,7 +98,9 @@ class Update:
 
 
 def _statistics(state):
-    """The moving averages of batch normalisation: what a step changes beside the optimizers, which guard themselves."""
+    """The moving averages of batch normalisation: what a step changes beside the optimizers, which
+    guard themselves.
+    """
     networks = [item for item in state.values() if hasattr(item, "non_trainable_variables") and hasattr(item, "layers")]
     variables = [variable for network in networks for variable in network.non_trainable_variables]
     return [variable.value for variable in variables if "float" in variable.dtype]

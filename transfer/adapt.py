@@ -1,12 +1,16 @@
-"""Adapt: a finished student learns your app's images, which have no originals; a teacher's images of them are the labels.
+"""Adapt: a finished student learns your app's images, which have no originals; a teacher's images
+of them are the labels.
 
-The student's loss is the pixel term (--pixel_loss) between its image and the label. The teacher sees each image under --lr_dir once, and
-whole; its images are kept in --cache_dir. With --hr_dir, so that nothing is forgotten, --labelled_share of every batch comes from
-originals, made small by --degradation, whose labels they are themselves. The student begins with its shipped weights (--init) and takes
-small steps. It is validated on images held out of --lr_dir, against the teacher's, or on the originals of --valid_dir.
+The student's loss is the pixel term (--pixel_loss) between its image and the label. The teacher
+sees each image under --lr_dir once, and whole; its images are kept in --cache_dir. With --hr_dir,
+so that nothing is forgotten, --labelled_share of every batch comes from originals, made small by
+--degradation, whose labels they are themselves. The student begins with its shipped weights
+(--init) and takes small steps. It is validated on images held out of --lr_dir, against the
+teacher's, or on the originals of --valid_dir.
 
-Sources: Buciluă et al., "Model compression", KDD 2006 (a large model labels what nobody has labelled); Robins, "Catastrophic forgetting,
-rehearsal and pseudorehearsal", Connection Science 7(2), 1995 (what was learnt before stays in the batch). Rate and length are our choice.
+Sources: Buciluă et al., "Model compression", KDD 2006 (a large model labels what nobody has
+labelled); Robins, "Catastrophic forgetting, rehearsal and pseudorehearsal", Connection Science
+7(2), 1995 (what was learnt before stays in the batch). Rate and length are our choice.
 
     python -m transfer.adapt --lr_dir=MY_IMAGES      is      python distill.py --method adapt --lr_dir=MY_IMAGES
 """
@@ -33,7 +37,8 @@ def phases(job: TransferJob) -> list[Phase]:
 
 
 def images(settings: Distill, teacher: Teacher) -> Callable[[Pictures, str], PictureStore | Mixture]:
-    """`f(pictures, split)`: the images of a run with the teacher's for labels, for training beside the originals of --hr_dir.
+    """`f(images, split)`: the images of a run with the teacher's for labels, for training beside
+    the originals of --hr_dir.
 
     teacher: one with `labels`. Raises UserError for a share of the batch that cannot be.
     """

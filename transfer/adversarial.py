@@ -1,12 +1,16 @@
-"""Adversarial: the student learns to deceive the discriminator that the teacher was trained against.
+"""Adversarial: the student learns to deceive the discriminator that the teacher was trained
+against.
 
-The student's loss is 0.05 · VGG(HR, S) + 1e-4 · RaGAN(T as real, S as fake) + (1 - 1e-4) · MSE(T, S), MSE in 8-bit levels squared. The
-critic is the discriminator that the teacher was trained against (discriminator.weights.h5 in the teacher's run), and goes on training, on T
-against S. In the public code it ran with its batch statistics frozen; here it trains as it did before.
+The student's loss is 0.05 · VGG(HR, S) + 1e-4 · RaGAN(T as real, S as fake) + (1 - 1e-4) · MSE(T,
+S), MSE in 8-bit levels squared. The critic is the discriminator that the teacher was trained
+against (discriminator.weights.h5 in the teacher's run), and goes on training, on T against S. In
+the public code it ran with its batch statistics frozen; here it trains as it did before.
 
-Start from a student of `transfer.comparative` (`--init=runs/comparative`), as was meant there: its code never loaded it.
+Start from a student of `transfer.comparative` (`--init=runs/comparative`), as was meant there: its
+code never loaded it.
 
-Source: the public compressed ESRGAN (captain-pool/GSOC), after Aguinaldo et al., arXiv:1902.00159, section 3.2 (the joint loss).
+Source: the public compressed ESRGAN (captain-pool/GSOC), after Aguinaldo et al., arXiv:1902.00159,
+section 3.2 (the joint loss).
 
     python -m transfer.adversarial      is      python distill.py --method adversarial
 """

@@ -24,7 +24,10 @@ _OPTIONAL = {"content_weight": "content", "kd_weight": "imitation", "affinity_we
 
 
 def distill(settings: Distill, method: Method) -> None:
-    """Train the method's phases, or do what --qat or --export_lr ask for instead. Raises UserError."""
+    """Train the method's phases, or do what --qat or --export_lr ask for instead.
+
+    Raises UserError.
+    """
     if settings.transfer.export_lr:
         count = export_lr(_to_be_upscaled(settings, method), settings.transfer.export_lr)
         logging.info("%s: %d low-resolution images", settings.transfer.export_lr, count)
@@ -48,7 +51,9 @@ def _teach(settings: Distill, method: Method) -> None:
 
 
 def _fine_tune(settings: Distill, method: Method) -> None:
-    """--qat: quantisation-aware fine-tuning of a student of the method, guided by its float self or by the teacher."""
+    """--qat: quantisation-aware fine-tuning of a student of the method, guided by its float self or
+    by the teacher.
+    """
     finished = find_weights(settings.network.init or f"runs/{method.name}")
     settings = _completed(settings, qat.METHOD, run_dir=f"{finished.parent}_qat")
     labels = _labels(settings, method)
@@ -106,7 +111,9 @@ def _train(
 
 
 def _to_be_upscaled(settings: Distill, method: Method) -> list[data.PictureStore]:
-    """The images of which a teacher's are wanted: for training and, where they stand in for originals, for validation."""
+    """The images of which a teacher's are wanted: for training and, where they stand in for
+    originals, for validation.
+    """
     if method.images is None:
         return [data.open_pictures(settings.pictures, "train")]
     data.check_pictures(settings.pictures, originals=False)

@@ -1,10 +1,10 @@
 """Comparative: the student copies the teacher's image, and nothing else counts.
 
-The student's loss is MSE(T, S), for the GAN-trained teacher, in 8-bit levels squared as its source has them. The original is not looked at
-in training; validation still measures against it.
+The student's loss is MSE(T, S), for the GAN-trained teacher, in 8-bit levels squared as its source
+has them. The original is not looked at in training; validation still measures against it.
 
-Source: the public compressed ESRGAN (captain-pool/GSOC), after Aguinaldo et al., "Compressing GANs using Knowledge Distillation",
-arXiv:1902.00159, section 3.1.
+Source: the public compressed ESRGAN (captain-pool/GSOC), after Aguinaldo et al., "Compressing GANs
+using Knowledge Distillation", arXiv:1902.00159, section 3.1.
 
     python -m transfer.comparative      is      python distill.py --method comparative
 """

@@ -1,10 +1,11 @@
 """G2G+AL: G2G, then adversarial learning (AL) of the student. The study's best method.
 
-C + 1e-3 K in the transfer; C + 1e-3 K + 1e-3 A after it. A is the adversarial loss: a new discriminator learns to tell originals from
-the student's images. With `--al=after` (the paper) the adversarial phase follows the transfer; with `--al=jointly` (its code)
-one phase has all three terms.
-The teacher is that of `transfer.g2g`: in the code (G2G+AL.py) `Train_only_gen` tunes the pixel-trained generator for 2,500 updates
-on content alone, and `Train_and_Distill_only_gen` then has the three terms at once.
+C + 1e-3 K in the transfer; C + 1e-3 K + 1e-3 A after it. A is the adversarial loss: a new
+discriminator learns to tell originals from the student's images. With `--al=after` (the paper) the
+adversarial phase follows the transfer; with `--al=jointly` (its code) one phase has all three
+terms. The teacher is that of `transfer.g2g`: in the code (G2G+AL.py) `Train_only_gen` tunes the
+pixel-trained generator for 2,500 updates on content alone, and `Train_and_Distill_only_gen` then
+has the three terms at once.
 
 Source: as `transfer.g2g`.
 
@@ -20,7 +21,9 @@ PUBLISHED = {"content_weight": 1.0, "kd_weight": 1e-3, "adversarial_weight": 1e-
 
 
 def phases(job: TransferJob, *, keep: str = "best") -> list[Phase]:
-    """The transfer, then the adversarial phase; or one phase with all terms. keep: of the transfer, as in `g2g.phases`."""
+    """The transfer, then the adversarial phase; or one phase with all terms. keep: of the transfer,
+    as in `g2g.phases`.
+    """
     transfer = [] if job.jointly else g2g.phases(job, keep=keep)
     steps = job.steps if job.jointly else job.adversarial_steps
     terms = [job.content(), job.imitation(), job.adversarial(steps=steps)]

@@ -1,7 +1,8 @@
 """GAN2G: from a GAN-trained teacher generator to the student generator.
 
-The student's loss is that of G2G, C + 1e-3 K; only the teacher differs: it is the one from after its GAN phase, whose image is sharper and
-less faithful. No discriminator: what the adversarial phase taught the teacher reaches the student through K alone.
+The student's loss is that of G2G, C + 1e-3 K; only the teacher differs: it is the one from after
+its GAN phase, whose image is sharper and less faithful. No discriminator: what the adversarial
+phase taught the teacher reaches the student through K alone.
 
 Source: as `transfer.g2g`.
 
@@ -15,7 +16,10 @@ from transfer.job import Method, TransferJob
 
 
 def phases(job: TransferJob) -> list[Phase]:
-    """One phase: the transfer. It keeps its last weights, since growing like a GAN-trained teacher lowers PSNR."""
+    """One phase: the transfer.
+
+    It keeps its last weights, since growing like a GAN-trained teacher lowers PSNR.
+    """
     return g2g.phases(job, keep="last")
 
 

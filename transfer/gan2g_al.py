@@ -1,7 +1,8 @@
-"""GAN2G+AL: from a GAN-trained teacher generator to the student generator, and adversarial learning (AL) of the student.
+"""GAN2G+AL: from a GAN-trained teacher generator to the student generator, and adversarial learning
+(AL) of the student.
 
-The student's loss is that of G2G+AL, C + 1e-3 K + 1e-3 A; only the teacher differs: it is the one from after its GAN phase.
-`--al` as in `transfer.g2g_al`.
+The student's loss is that of G2G+AL, C + 1e-3 K + 1e-3 A; only the teacher differs: it is the one
+from after its GAN phase. `--al` as in `transfer.g2g_al`.
 
 Source: as `transfer.g2g`.
 

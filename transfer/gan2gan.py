@@ -1,8 +1,9 @@
-"""GAN2GAN: GAN2G+AL with a second discriminator, which tells the teacher's images from the student's.
+"""GAN2GAN: GAN2G+AL with a second discriminator, which tells the teacher's images from the
+student's.
 
-The student's loss is C + 1e-3 K + 1e-3 A + 1e-3 A2. The discriminator of A takes originals for real, that of A2 the GAN-trained
-teacher's images. In the public code the second one was trained, but never entered the student's loss; here it does.
-`--al` as in `transfer.g2g_al`.
+The student's loss is C + 1e-3 K + 1e-3 A + 1e-3 A2. The discriminator of A takes originals for
+real, that of A2 the GAN-trained teacher's images. In the public code the second one was trained,
+but never entered the student's loss; here it does. `--al` as in `transfer.g2g_al`.
 
 Source: as `transfer.g2g`.
 

@@ -15,7 +15,9 @@ from transfer.teacher import Teacher
 
 @dataclass(frozen=True)
 class TransferJob(Job):
-    """A job with a teacher: its terms carry the weights of the settings, which are the published ones unless a flag says otherwise."""
+    """A job with a teacher: its terms carry the weights of the settings, which are the published
+    ones unless a flag says otherwise.
+    """
 
     settings: Distill
     role: str = "student"
@@ -44,7 +46,9 @@ class TransferJob(Job):
         return imitation(self.settings.transfer.kd_weight)
 
     def affinity(self) -> Term:
-        """F, the difference between the networks' features in how they relate the parts of an image."""
+        """F, the difference between the networks' features in how they relate the parts of an
+        image.
+        """
         return affinity(self.settings.transfer.affinity_weight)
 
     def adversarial(self, *, steps: int) -> Term:
@@ -56,7 +60,9 @@ class TransferJob(Job):
         return adversarial_to_teacher(self.settings.losses.adversarial_weight, self.new_adversary(steps), second=True)
 
     def before_teachers_critic(self, *, steps: int) -> Term:
-        """A with the discriminator that the teacher was trained against; it now takes the teacher's images for real."""
+        """A with the discriminator that the teacher was trained against; it now takes the teacher's
+        images for real.
+        """
         critic = self.load_adversary(find_discriminator(self.settings.transfer.teacher), steps)
         return adversarial_to_teacher(self.settings.losses.adversarial_weight, critic)
 
@@ -65,9 +71,10 @@ class TransferJob(Job):
 class Method:
     """A transfer method.
 
-    teacher: the phase of the teacher's training whose end it learns from, "content", "pixel" or "adversarial". published: the settings that its
-    source has. phases: what a job trains. images: `f(settings, teacher)` gives `f(pictures, split)`, which opens the images of a method whose
-    labels are the teacher's, as `data.open_pictures` does those of the others.
+    teacher: the phase of the teacher's training whose end it learns from, "content", "pixel" or
+    "adversarial". published: the settings that its source has. phases: what a job trains. images:
+    `f(settings, teacher)` gives `f(images, split)`, which opens the images of a method whose labels
+    are the teacher's, as `data.open_pictures` does those of the others.
     """
 
     name: str

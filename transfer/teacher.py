@@ -1,4 +1,6 @@
-"""Where a run's teacher comes from: a network that runs at every update, or images (--cache_teacher, --teacher_images)."""
+"""Where a run's teacher comes from: a network that runs at every update, or images
+(--cache_teacher, --teacher_images).
+"""
 
 import hashlib
 from pathlib import Path
@@ -19,9 +21,10 @@ from settings.transfer import Distill
 class Teacher:
     """The teacher of a run.
 
-    phase: of the teacher's training whose end is wanted. guide: a weight file that takes the teacher's place. labels: its images are
-    made once, and in float32, as labels. file: the weight file; None with --teacher_images. network: what `load` found in it, also where
-    its images come with the batch.
+    phase: of the teacher's training whose end is wanted. guide: a weight file that takes the
+    teacher's place. labels: its images are made once, and in float32, as labels. file: the weight
+    file; None with --teacher_images. network: what `load` found in it, also where its images come
+    with the batch.
     Raises UserError when there is no such teacher.
     """
 
@@ -72,7 +75,9 @@ class Teacher:
 
 
 def load_in_float32(path: Path) -> keras.Model:
-    """The generator in that file, computing in float32 whatever --precision says: for what is done once and counts in every bit."""
+    """The generator in that file, computing in float32 whatever --precision says: for what is done
+    once and counts in every bit.
+    """
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:

@@ -1,6 +1,8 @@
-"""Put the page into one folder that any web server can serve: `python -m web.build`, which `make web` runs.
+"""Put the page into one folder that any web server can serve: `python -m web.build`, which `make
+web` runs.
 
-The page offers every .tflite file in --models. LiteRT.js comes from web/node_modules (npm ci --prefix web).
+The page offers every .tflite file in --models. LiteRT.js comes from web/node_modules (npm ci
+--prefix web).
 """
 
 import json

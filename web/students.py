@@ -1,10 +1,12 @@
 """Exported students in the form in which the page runs them.
 
-LiteRT.js compiles a file whose height and width are open, but cannot run it. So every open size is filled in, and where those sizes stand in the file
-is told to the page, which writes its window's size over them: one file serves every size, weights and operations untouched.
+LiteRT.js compiles a file whose height and width are open, but cannot run it. So every open size is
+filled in, and where those sizes stand in the file is told to the page, which writes its window's
+size over them: one file serves every size, weights and operations untouched.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -15,7 +17,8 @@ from ai_edge_litert.tools import flatbuffer_utils
 from errors import UserError
 from inference.engines import TFLiteEngine
 
-# What a visitor chooses between, in this order, and which shipped network it is; the first that is there is the page's default.
+# What a visitor chooses between, in this order, and which shipped network it is; the first that is
+# there is the page's default.
 CHOICES = {
     "compact_s": ("Faithful", "true to the original"),
     "compact_s_perceptual": ("Sharp", "crisp, some detail invented"),
@@ -28,7 +31,8 @@ _HEIGHT, _WIDTH = 64, 96  # what stands in the file until the page writes its ow
 def read_students(folder: Path) -> list[tuple[bytes, dict]]:
     """(content, entry) of each usable .tflite file in `folder`, see `read_student`.
 
-    Those of CHOICES stand first, in their order; then compact networks before others, the largest first, then by name.
+    Those of CHOICES stand first, in their order; then compact networks before others, the largest
+    first, then by name.
 
     A file that the page cannot run is left out with a warning. Raises UserError when none is left.
     """
@@ -47,23 +51,25 @@ def read_students(folder: Path) -> list[tuple[bytes, dict]]:
 
 
 def _place(entry):
-    # The page begins with the first: where there is no choice, the best of those that were made for such machines.
+    # The page begins with the first: where there is no choice, the best of those that were made for
+    # such machines.
     chosen = list(CHOICES).index(entry["name"]) if entry["name"] in CHOICES else len(CHOICES)
     return chosen, not str(entry["network"]).endswith("Compact"), -entry["parameters"], entry["name"]
 
 
-def read_student(path: Path) -> dict[str, Any]:
+def read_student(path: Path) -> tuple[bytes, dict[str, Any]]:
     """One student for the page: (bytes of its file, what students.json says of it).
 
     path: of a .tflite file with its .json beside it, of open height and width. The entry holds
-    name, file, bytes, scale
-    receptive_field       the halo of a window, in pixels of the small picture
-    network, parameters, quantize  as the .json tells them
-    input, output         {"dtype": "float32"}, or "uint8" with scale and zero_point: pixel = scale · (q - zero_point)
-    choice, about         the visitor's word for it and what it means, of a network in CHOICES
-    sizes                 [byte offset, factor] of every place where two little-endian int32 have to be factor × the window's height, width
+    name, file, bytes, scale receptive_field       the halo of a window, in pixels of the small
+    image network, parameters, quantize  as the .json tells them input, output         {"dtype":
+    "float32"}, or "uint8" with scale and zero_point: pixel = scale · (q - zero_point) choice, about
+    the visitor's word for it and what it means, of a network in CHOICES sizes                 [byte
+    offset, factor] of every place where two little-endian int32 have to be factor × the window's
+    height, width
 
-    Raises UserError when the file is no upscaling network, has a fixed size, or works on signed integers, which LiteRT.js does not take.
+    Raises UserError when the file is no upscaling network, has a fixed size, or works on signed
+    integers, which LiteRT.js does not take.
     """
     engine = TFLiteEngine(path, threads=1)
     if engine.fixed_size is not None:
@@ -89,11 +95,13 @@ def read_student(path: Path) -> dict[str, Any]:
     return content, entry
 
 
-def fill_sizes(content, *, path):
-    """Fill in the open heights and widths of a TFLite file. Returns (content, sizes), see `read_student`.
+def fill_sizes(content: bytes, *, path: Path) -> tuple[bytes, list[list[int]]]:
+    """Fill in the open heights and widths of a TFLite file.
 
-    content: bytes of a file whose input is (1, open, open, 3). path: for the message of the UserError that is raised where a size inside does not
-    follow the input's as a whole multiple.
+    Returns (content, sizes), see `read_student`.
+
+    content: bytes of a file whose input is (1, open, open, 3). path: for the message of the
+    UserError that is raised where a size inside does not follow the input's as a whole multiple.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     shapes, factors = _shapes(content), {}
@@ -114,7 +122,10 @@ def fill_sizes(content, *, path):
 
 
 def _shapes(content):
-    """What the runtime makes of every tensor at the size that is filled in. Without XNNPACK, which would leave out those between its operations."""
+    """What the runtime makes of every tensor at the size that is filled in.
+
+    Without XNNPACK, which would leave out those between its operations.
+    """
     interpreter = Interpreter(
         model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     )
@@ -125,7 +136,10 @@ def _shapes(content):
 
 
 def _height_offset(tensor):
-    """The byte where the second of a tensor's sizes stands. The generated reader gives values only; this is how it finds them itself."""
+    """The byte where the second of a tensor's sizes stands.
+
+    The generated reader gives values only; this is how it finds them itself.
+    """
     shape_field = 4  # the first field of a flatbuffer's table, in its vtable
     return tensor._tab.Vector(tensor._tab.Offset(shape_field)) + 4
 

@@ -1,4 +1,5 @@
-"""Films through PyAV (FFmpeg): decoding, upscaling and encoding overlap; sound and subtitles are copied untouched.
+"""Films through PyAV (FFmpeg): decoding, upscaling and encoding overlap; sound and subtitles are
+copied untouched.
 
 source.py     a film's frames and packets, past whatever is damaged, on one rising time line (clock.py)
 colours.py    its colours to RGB and back, without a bias, and what it says of them
@@ -8,7 +9,8 @@ damage.py     what could not be read, counted
 interlacing.py   bwdif
 enlarging.py  the three together
 
-PyAV is an optional requirement, see requirements-video.txt. Without it an import of this package raises UserError.
+PyAV is an optional requirement, see requirements-video.txt. Without it an import of this package
+raises UserError.
 """
 
 from errors import UserError

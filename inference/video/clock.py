@@ -6,16 +6,17 @@ from math import floor
 
 import av
 
-# How far a packet may lie behind or ahead of the one before it, in seconds, where a container can hold joined files:
-# FFmpeg's own limits (`-dts_delta_threshold`).
+# How far a packet may lie behind or ahead of the one before it, in seconds, where a container can
+# hold joined files: FFmpeg's own limits (`-dts_delta_threshold`).
 _BACK, _AHEAD = Fraction(1, 10), 10
 
 
 class TimeLine:
     """Moves packets of all streams to one time line.
 
-    Files joined end to end (MPEG-TS, MPEG-PS, Ogg) count from their own beginning each; the later ones are moved behind
-    the earlier. joined: whether the container can hold such files; elsewhere nothing is moved.
+    Files joined end to end (MPEG-TS, MPEG-PS, Ogg) count from their own beginning each; the later
+    ones are moved behind the earlier. joined: whether the container can hold such files; elsewhere
+    nothing is moved.
     start: of the time line, in seconds; it becomes zero.
     """
 
@@ -41,9 +42,10 @@ class TimeLine:
 class FrameClock:
     """Strictly rising time stamps for decoded frames, in ticks of the film's time base.
 
-    A stamp that is missing or does not rise becomes the one before it plus one frame's time; so does one that runs ahead of
-    the frame after it. by_order: "dts" or "pts" where the container does not store when a frame is shown, and FFmpeg's guess may
-    give the right stamps to the wrong frames: each frame then takes the least of those that `sent` has noted.
+    A stamp that is missing or does not rise becomes the one before it plus one frame's time; so
+    does one that runs ahead of the frame after it. by_order: "dts" or "pts" where the container
+    does not store when a frame is shown, and FFmpeg's guess may give the right stamps to the wrong
+    frames: each frame then takes the least of those that `sent` has noted.
     """
 
     def __init__(self, *, time_base: Fraction, rate: Fraction, by_order: str | None = None):
@@ -62,7 +64,9 @@ class FrameClock:
             heapq.heapify(self._stamps)
 
     def push(self, frame: av.VideoFrame) -> list[av.VideoFrame]:
-        """Take the next frame in the order of presentation; returns the one before it, with its stamp set."""
+        """Take the next frame in the order of presentation; returns the one before it, with its
+        stamp set.
+        """
         if self._by_order and self._stamps:
             frame.pts = heapq.heappop(self._stamps)
         held, self._held = self._held, frame

@@ -1,7 +1,8 @@
 """A film's colours to RGB and back, and what the result has to say of them.
 
-swscale's defaults darken by one to two levels each way. Accurate rounding with chroma at full resolution has no bias
-(tests/inference/test_video_colours.py), but for the chroma of full range, which it cuts off: there twelve bits lie between.
+swscale's defaults darken by one to two levels each way. Accurate rounding with chroma at full
+resolution has no bias (tests/inference/test_video_colours.py), but for the chroma of full range,
+which it cuts off: there twelve bits lie between.
 """
 
 from pathlib import Path
@@ -72,7 +73,10 @@ class Colours:
         self._to_rgb, self._from_rgb = VideoReformatter(), VideoReformatter()
 
     def tags(self, height: int, width: int) -> Tags:
-        """Of the result. A matrix that is not named stays so, unless players would then take another for its size."""
+        """Of the result.
+
+        A matrix that is not named stays so, unless players would then take another for its size.
+        """
         first = self._first
         matrix = first.colorspace
         if self._rgb or matrix == _RGB or (matrix == UNSPECIFIED and self._guess != BT709 and _is_hd(height, width)):
@@ -118,7 +122,9 @@ class Colours:
         return frame
 
     def canvas(self, height: int, width: int) -> tuple[av.VideoFrame, np.ndarray]:
-        """(frame, its pixels (H, W, 3) uint8 to write into), whose chroma is going to lie where H.264 and VP9 expect it: left."""
+        """(frame, its pixels (H, W, 3) uint8 to write into), whose chroma is going to lie where
+        H.264 and VP9 expect it: left.
+        """
         graph = av.filter.Graph()
         source = graph.add("buffer", video_size=f"{width}x{height}", pix_fmt="rgb24", time_base="1/25")
         sited, sink = graph.add("setparams", "chroma_location=left"), graph.add("buffersink")

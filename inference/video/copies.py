@@ -16,20 +16,27 @@ _TIMECODE = re.compile(r"\d\d:\d\d:\d\d[:;.]\d\d")
 
 
 class Copy:
-    """A stream whose packets are copied, each tried first in a container of its own, which is thrown away.
+    """A stream whose packets are copied, each tried first in a container of its own, which is
+    thrown away.
 
-    What a muxer says it holds it may refuse at the head; and a damaged packet that it refuses in the film itself, where packets
-    wait for those of other streams, would end the film.
+    What a muxer says it holds it may refuse at the head; and a damaged packet that it refuses in
+    the film itself, where packets wait for those of other streams, would end the film.
     """
 
     def __init__(self, container: OutputContainer, other: Stream):
-        """Add a stream like `other` to a container. Raises ValueError or FFmpegError where that cannot hold it."""
+        """Add a stream like `other` to a container.
+
+        Raises ValueError or FFmpegError where that cannot hold it.
+        """
         self._other, self._format, self._end = other, container.format.name, None
         self._trial, self._tried = _open_trial(other, self._format)
         self._stream = _like(container, other)
 
     def ready(self, packet: av.Packet) -> bool:
-        """Make a packet one of this stream, its stamps rising, where need be by a tick. False where it cannot be written."""
+        """Make a packet one of this stream, its stamps rising, where need be by a tick.
+
+        False where it cannot be written.
+        """
         end = self._end
         if packet.dts is None:
             packet.dts = packet.pts if packet.pts is not None else (0 if end is None else end + 1)
@@ -61,7 +68,9 @@ def fits(stream: Stream, name: str) -> bool:
 
 
 def kept(metadata: dict, *, technical: bool = False) -> dict:
-    """What is to be carried of a film's or a stream's metadata; technical: also what describes its coding."""
+    """What is to be carried of a film's or a stream's metadata; technical: also what describes its
+    coding.
+    """
     found = {key: value for key, value in metadata.items() if technical or not _TECHNICAL.match(key.lower())}
     if found.get("software", "").startswith("Lavf"):
         del found["software"]

@@ -6,7 +6,8 @@ from fractions import Fraction
 import av
 import numpy as np
 
-# Decoders that give one frame for each packet. (VP8 has packets that are never shown; screen recorders leave frames out.)
+# Decoders that give one frame for each packet. (VP8 has packets that are never shown; screen
+# recorders leave frames out.)
 _ONE_TO_ONE = re.compile(
     "h264|hevc|mpeg1video|mpeg2video|mpeg4|libdav1d|av1|vp9|mjpeg|ffv1|prores|dvvideo|msmpeg4|msmpeg4v2|wmv1|wmv2|wmv3|vc1|h263|flv|"
     "huffyuv|utvideo|png"
@@ -19,10 +20,12 @@ class Damage:
     """Counts while a film is read. `describe` says it in one line."""
 
     def __init__(self, *, seconds: float = 0, frames: int = 0, partial: bool = False, resyncs: bool = False):
-        """What the film's head states: its length in seconds and its number of frames; 0 where it does not, or is not to be held to it.
+        """What the film's head states: its length in seconds and its number of frames; 0 where it
+        does not, or is not to be held to it.
 
-        partial: whether only its beginning is read. resyncs: whether FFmpeg passes over what it cannot read of such a container without
-        a word, so that a gap between frames tells of damage (elsewhere an index says which frames there are, and gaps are meant).
+        partial: whether only its beginning is read. resyncs: whether FFmpeg passes over what it
+        cannot read of such a container without a word, so that a gap between frames tells of damage
+        (elsewhere an index says which frames there are, and gaps are meant).
         """
         self._seconds, self._frames, self._partial, self._resyncs = seconds, frames, partial, resyncs
         self._packets = self._seen = self._faulty = self._unreadable = self._lost_copies = 0
@@ -80,7 +83,8 @@ class Damage:
     def describe(self) -> str | None:
         """None where nothing is damaged."""
         parts = []
-        # What comes before the first frame hangs on what the film was cut from: no damage of its own.
+        # What comes before the first frame hangs on what the film was cut from: no damage of its
+        # own.
         silent = sorted(stamp for stamp in self._awaited if self._begin is not None and stamp > self._begin)
         lost = self._packets + (0 if self._fields or self._partial else len(silent))
         if lost > self._packets:
@@ -109,7 +113,9 @@ class Damage:
         return f"damaged: {', '.join(parts)}{first}; all else was kept"
 
     def _gaps(self):
-        """(number, seconds of the first) of frames that are missing from a film of constant rate: packets of which nothing is left."""
+        """(number, seconds of the first) of frames that are missing from a film of constant rate:
+        packets of which nothing is left.
+        """
         steps = np.diff(self._stamps)
         usual = np.median(steps) if len(steps) else 1
         gaps = np.flatnonzero(steps > 1.5 * usual)

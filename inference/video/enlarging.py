@@ -1,4 +1,7 @@
-"""From a film to a larger film: decoding, the network, and encoding overlap. What is done is kept, whatever happens."""
+"""From a film to a larger film: decoding, the network, and encoding overlap.
+
+What is done is kept, whatever happens.
+"""
 
 import contextlib
 import itertools
@@ -29,9 +32,11 @@ _BEHIND = 4  # frames to encode that may wait
 
 
 class VideoResult(NamedTuple):
-    """frames: how many were written, in how many seconds; interrupted: what ended it early, Ctrl-C or a signal.
+    """frames: how many were written, in how many seconds; interrupted: what ended it early, Ctrl-C
+    or a signal.
 
-    problems: a line for each thing that went wrong: what of the source was damaged, why it ended before its time.
+    problems: a line for each thing that went wrong: what of the source was damaged, why it ended
+    before its time.
     """
 
     frames: int
@@ -53,10 +58,12 @@ def upscale_video(
 ) -> VideoResult:
     """Upscale one film into another; the target's suffix says its container.
 
-    size: the network's own factor when None. preview: the first two seconds only. deinterlace: interlaced frames
-    become whole ones first. advance: called with the share of the work as it gets done.
-    A source that is damaged is read as far as it can be, and `problems` says what was lost. Once a frame is written nothing loses
-    it: on KeyboardInterrupt, on a full disc, on any error the file is finished, so that it plays, and `problems` says why.
+    size: the network's own factor when None. preview: the first two seconds only. deinterlace:
+    interlaced frames become whole ones first. advance: called with the share of the work as it gets
+    done. A source that is damaged is read as far as it can be, and `problems` says what was lost.
+    Once a frame is written nothing loses
+    it: on KeyboardInterrupt, on a full disc, on any error the file is finished, so that it plays,
+    and `problems` says why.
 
     Raises UserError ("PATH: reason") for what cannot be read or written at all.
     """
@@ -94,7 +101,10 @@ class _Run:
         self._pending, self._frames, self._done = deque(), 0, 0
 
     def all(self, advance):
-        """Everything, then a file that plays: a VideoResult. Raises UserError or KeyboardInterrupt where not one frame was written."""
+        """Everything, then a file that plays: a VideoResult.
+
+        Raises UserError or KeyboardInterrupt where not one frame was written.
+        """
         begun, failure = time.monotonic(), None
         with ThreadPoolExecutor(1) as self._encoder:
             try:
@@ -123,7 +133,8 @@ class _Run:
         return VideoResult(self._done, time.monotonic() - begun, interrupted, tuple(problems))
 
     def _enlarge(self, advance):
-        # Used in turn: fresh memory costs as much as the rest of the copying. One is filled while others wait.
+        # Used in turn: fresh memory costs as much as the rest of the copying. One is filled while
+        # others wait.
         canvases = self._target.canvases(_BEHIND + 1)
         with contextlib.closing(iter(self._film)) as items:
             for item in items:
@@ -153,7 +164,9 @@ class _Run:
 
 @contextlib.contextmanager
 def _undisturbed():
-    """Ctrl-C, SIGTERM and SIGHUP, or a second one of them, do not cut off the end of a file: it is a matter of a few frames."""
+    """Ctrl-C, SIGTERM and SIGHUP, or a second one of them, do not cut off the end of a file: it is
+    a matter of a few frames.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -167,7 +180,8 @@ def _undisturbed():
 
 
 def _even_size(upscaler, film, size, *, squared):
-    """(height, width) of the result: even, since 4:2:0 halves the colours, by one pixel less where need be.
+    """(height, width) of the result: even, since 4:2:0 halves the colours, by one pixel less where
+    need be.
 
     squared: pixels that are not square become so; the side that grows is the shorter one.
     """
@@ -181,7 +195,10 @@ def _even_size(upscaler, film, size, *, squared):
 
 
 def _enlarge_into(pixels, upscaler, colours):
-    """Fill pixels (H, W, 3) uint8 with a frame's enlargement. Frames of another size than the first are brought to the same."""
+    """Fill pixels (H, W, 3) uint8 with a frame's enlargement.
+
+    Frames of another size than the first are brought to the same.
+    """
     (height, width), (rows, columns) = pixels.shape[:2], colours.shape[:2]
     if (height, width) == (rows * upscaler.scale, columns * upscaler.scale):
         upscaler.upscale(colours, out=pixels)

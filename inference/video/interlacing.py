@@ -1,4 +1,7 @@
-"""Interlaced frames hold two moments in alternate lines. Enlarged as they are, the combs stay for good: bwdif takes them apart first."""
+"""Interlaced frames hold two moments in alternate lines.
+
+Enlarged as they are, the combs stay for good: bwdif takes them apart first.
+"""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -18,10 +21,14 @@ def field_order(video: av.VideoStream) -> str | None:
 
 
 class Deinterlacer:
-    """Frames in, as many frames out, one late: those that are interlaced become whole frames of their first moment."""
+    """Frames in, as many frames out, one late: those that are interlaced become whole frames of
+    their first moment.
+    """
 
     def __init__(self, time_base: Fraction, order: str | None):
-        """order: as of `field_order`; where None, each frame says itself whether it is interlaced, and how."""
+        """order: as of `field_order`; where None, each frame says itself whether it is interlaced,
+        and how.
+        """
         self._time_base = time_base
         self._args = f"mode=send_frame:parity={order or 'auto'}:deint={'all' if order else 'interlaced'}"
         self._order, self._graph, self._shape = order, None, None

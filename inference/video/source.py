@@ -1,7 +1,9 @@
-"""A film as it is read: frames and packets in their order, decoded ahead in a thread of its own, past what is damaged.
+"""A film as it is read: frames and packets in their order, decoded ahead in a thread of its own,
+past what is damaged.
 
-FFmpeg's messages stay switched off (PyAV's default). PyAV's `logging.set_level` must not be called: its messages need Python's
-lock, and a decoder's thread that waits for the lock while its caller holds it hangs for ever.
+FFmpeg's messages stay switched off (PyAV's default). PyAV's `logging.set_level` must not be called:
+its messages need Python's lock, and a decoder's thread that waits for the lock while its caller
+holds it hangs for ever.
 """
 
 import codecs
@@ -32,12 +34,14 @@ _PREVIEW_SECONDS = 2
 _PATIENCE = 10  # seconds for the decoder to end
 _MOST_FAILURES = 100  # readings in a row that fail before the rest of a file counts as lost
 _SENSIBLE_RATES = (Fraction(1, 100), 1000)
-# Demuxers that may read a file, whatever its name says. Left out are playlists, which open other files, and devices.
+# Demuxers that may read a file, whatever its name says. Left out are playlists, which open other
+# files, and devices.
 _DEMUXERS = (
     "apng,asf,asf_o,av1,avi,avs,cavsvideo,dirac,dnxhd,dv,evc,flic,flv,gif,gxf,h261,h263,h264,hevc,ipu,ivf,kux,live_flv,lmlm4,lxf,m4v,"
     "matroska,mjpeg,mov,mpeg,mpegts,mpegtsraw,mpegvideo,mxf,nsv,nut,nuv,obu,ogg,pmp,rm,swf,vc1,vc1test,vivo,vvc,wtv,xmv,yuv4mpegpipe"
 )
-# Containers without an index that has to be kept to; and those that state their length in their head.
+# Containers without an index that has to be kept to; and those that state their length in their
+# head.
 _RESYNCING = {"matroska", "mpegts", "mpeg", "flv", "ogg", "asf", "nut"}
 _STATE_LENGTH = {"mov", "matroska", "avi", "flv"}
 
@@ -51,7 +55,9 @@ codecs.register_error("or_latin1", _as_latin1)
 
 
 class Frame(NamedTuple):
-    """pixels: (H, W, 3) uint8 RGB. pts: in ticks of the film's time base, rising from frame to frame."""
+    """pixels: (H, W, 3) uint8 RGB. pts: in ticks of the film's time base, rising from frame to
+    frame.
+    """
 
     pixels: np.ndarray
     pts: int
@@ -61,7 +67,10 @@ class Source:
     """A film that is open. Iterating yields `Frame`s and the packets of all other streams, once."""
 
     def __init__(self, path: Path, *, preview: bool = False, deinterlace: bool = True):
-        """Open it and decode the first frame. preview: the first two seconds only. Raises UserError for what holds no frame."""
+        """Open it and decode the first frame. preview: the first two seconds only.
+
+        Raises UserError for what holds no frame.
+        """
         self.path, self._preview = path, preview
         self.container = _open(path)
         try:
@@ -82,7 +91,8 @@ class Source:
 
     def _set_up(self, deinterlace):
         video, container = self.video, self.container
-        # One thread: decoding takes a fiftieth of the time, and frame threads lose the neighbours of what is damaged.
+        # One thread: decoding takes a fiftieth of the time, and frame threads lose the neighbours
+        # of what is damaged.
         video.thread_type, video.codec_context.thread_count = "NONE", 1
         rates = (video.average_rate, video.guessed_rate, video.base_rate)
         low, high = _SENSIBLE_RATES
@@ -127,7 +137,9 @@ class Source:
             self.container.close()
 
     def chapters(self) -> list[dict]:
-        """As PyAV gives and takes them, on the film's time line; with a preview those that begin in it."""
+        """As PyAV gives and takes them, on the film's time line; with a preview those that begin in
+        it.
+        """
         chapters = self.container.chapters()
         return [one for one in chapters if not self._preview or one["start"] * one["time_base"] < _PREVIEW_SECONDS]
 
@@ -176,7 +188,9 @@ class Source:
         return stamp * time_base - (self.first.pts or 0) * self.time_base >= _PREVIEW_SECONDS
 
     def _packets(self):
-        """Packets on one time line, past the places that cannot be read; an empty one of video at the end, to flush it."""
+        """Packets on one time line, past the places that cannot be read; an empty one of video at
+        the end, to flush it.
+        """
         failures, read = 0, self.container
         while failures < _MOST_FAILURES:
             try:
@@ -230,7 +244,9 @@ class Source:
             yield frame
 
     def _pixels(self, colours, frame):
-        """(H, W, 3) uint8, or None, which counts as damage: a stream can change to a format that has no way to RGB."""
+        """(H, W, 3) uint8, or None, which counts as damage: a stream can change to a format that
+        has no way to RGB.
+        """
         try:
             return colours.to_rgb(frame)
         except (av.FFmpegError, ValueError, OSError):

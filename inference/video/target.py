@@ -1,4 +1,5 @@
-"""The film that is written: one video stream, copies of the others, and all that the source says of itself.
+"""The film that is written: one video stream, copies of the others, and all that the source says of
+itself.
 
 What the container cannot hold is named, once it is written: the result is opened and compared.
 """
@@ -15,8 +16,8 @@ from inference.output_plan import CONTAINERS
 from inference.video.copies import Copy, fits, kept
 from inference.video.source import Source
 
-# An encoder and its options.
-# superfast with macroblock trees from a short look-ahead: within an eighth of veryfast's file size at its PSNR, in 0.55 of its time.
+# An encoder and its options. superfast with macroblock trees from a short look-ahead: within an
+# eighth of veryfast's file size at its PSNR, in 0.55 of its time.
 _X264 = ("libx264", {"crf": "18", "preset": "superfast", "x264-params": "mbtree=1:rc-lookahead=10"})
 _VP9 = ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"})
 _DISPLAY_MATRIX = "DISPLAYMATRIX"
@@ -24,7 +25,10 @@ _COVERS = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png
 
 
 def holds_aspect(path: Path) -> bool:
-    """Whether a result there can say that its pixels are not square. WebM's cannot: VP9 has no place for it."""
+    """Whether a result there can say that its pixels are not square.
+
+    WebM's cannot: VP9 has no place for it.
+    """
     return path.suffix.lower() != ".webm"
 
 
@@ -39,8 +43,9 @@ class Target:
         codec, options = _VP9 if name == "webm" else _X264
         settings = {"default_mode": "passthrough"}
         if name in ("mp4", "mov"):
-            # In fragments until the index is written at the end: it plays up to there, whatever ends it. Not with a cover, of which
-            # a track would be made; nor with AAC in its form for broadcasting, which says too late what a first fragment must hold.
+            # In fragments until the index is written at the end: it plays up to there, whatever
+            # ends it. Not with a cover, of which a track would be made; nor with AAC in its form
+            # for broadcasting, which says too late what a first fragment must hold.
             late = source.covers or any(
                 one.type == "audio" and one.name == "aac" and not one.extradata for one in source.container.streams
             )
@@ -118,7 +123,9 @@ class Target:
         self._container.mux(self._stream.encode(frame))
 
     def copy(self, packet: av.Packet) -> None:
-        """Write a packet of another stream as it is; its stamps rise, where need be, by a tick each."""
+        """Write a packet of another stream as it is; its stamps rise, where need be, by a tick
+        each.
+        """
         copy = self._copies.get(packet.stream.index)
         if copy is None:
             return
@@ -133,7 +140,9 @@ class Target:
         return self._straight.error
 
     def close(self) -> None:
-        """Write what the encoder still holds, and the index; then name what the container did not take."""
+        """Write what the encoder still holds, and the index; then name what the container did not
+        take.
+        """
         try:
             self._container.mux(self._stream.encode(None))
         finally:
@@ -161,7 +170,9 @@ def frames_in(file: BinaryIO) -> int:
 
 
 class _Straight:
-    """A file written past Python's buffer, which would hold on to what a full disc has refused, and refuse to close."""
+    """A file written past Python's buffer, which would hold on to what a full disc has refused, and
+    refuse to close.
+    """
 
     def __init__(self, raw):
         self._raw, self.name, self.seek, self.tell, self.error = raw, raw.name, raw.seek, raw.tell, None

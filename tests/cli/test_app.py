@@ -126,7 +126,9 @@ def test_help_on_an_ascii_terminal_and_into_a_closed_pipe(tmp_path):
 
 
 def test_help_of_distill_has_the_published_weights():
-    """Each row of the table against the settings that the method's module publishes; adapt publishes no weights."""
+    """Each row of the table against the settings that the method's module publishes; adapt
+    publishes no weights.
+    """
     rows = re.findall(r"^ +(\w+) {2,}.+? {2,}(-|[\d.]+), ([\d.]+)(?:, (\w+) ([\d.]+))?$", Distill.__doc__, re.M)
     assert [*(row[0] for row in rows), "adapt"] == list(METHODS)
     assert re.search(r"^ +adapt .* none$", Distill.__doc__, re.M)
@@ -139,7 +141,9 @@ def test_help_of_distill_has_the_published_weights():
 
 
 def test_help_shows_what_matters_for_its_command(tmp_path):
-    """Examples, then the flags, those that choose the network first; what has no effect is taken and not shown."""
+    """Examples, then the flags, those that choose the network first; what has no effect is taken
+    and not shown.
+    """
     shown = run("distill.py", "--help", cwd=tmp_path).stdout
     assert shown.index("python distill.py --") < shown.index("\n  --method=") < shown.index("\n  --dataset=")
     assert "--tv_weight" not in shown and "--pixel_weight" not in shown
@@ -151,7 +155,9 @@ def test_help_shows_what_matters_for_its_command(tmp_path):
 
 
 def test_native_libraries_are_heard_only_where_a_command_breaks(tmp_path):
-    """Descriptor 2 is theirs, standard error is ours: a fault brings out what they wrote, a mistake does not."""
+    """Descriptor 2 is theirs, standard error is ours: a fault brings out what they wrote, a mistake
+    does not.
+    """
     code = """
 import os, sys
 from cli import app

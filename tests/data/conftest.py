@@ -10,7 +10,9 @@ from data.store import open_store
 
 @pytest.fixture
 def warnings_of_absl(caplog):
-    """Messages that absl logs at warning level or above, as a list that fills while the test runs."""
+    """Messages that absl logs at warning level or above, as a list that fills while the
+    test runs.
+    """
     import logging
 
     logger = logging.getLogger("absl")
@@ -31,7 +33,9 @@ def no_network(monkeypatch):
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory):
-    """A folder of five smooth-and-noisy pictures of different, partly odd, sizes; the last one validates."""
+    """A folder of five smooth-and-noisy images of different, partly odd, sizes; the last one
+    validates.
+    """
     root = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(7)
     for number, (height, width) in enumerate([(128, 160), (131, 97), (200, 120), (96, 96), (100, 100)]):
@@ -43,5 +47,5 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def store(photos, tmp_path_factory):
-    """The four training pictures, x4: LR sizes 32x40, 32x24, 50x30 and 24x24."""
+    """The four training images, x4: LR sizes 32x40, 32x24, 50x30 and 24x24."""
     return open_store(folder(photos, split="train", scale=4), cache_dir=tmp_path_factory.mktemp("cache"))

@@ -20,7 +20,9 @@ def keys(x):
 
 
 def exact_line(line, size, scale):
-    """One line of Fractions resized, pixel by pixel, from the published formula; no rounding anywhere."""
+    """One line of Fractions resized, pixel by pixel, from the published formula; no rounding
+    anywhere.
+    """
     widen = max(Fraction(1), 1 / scale)
     result = []
     for i in range(size):
@@ -73,7 +75,9 @@ def test_rgb_channels_are_resized_independently():
 
 @pytest.mark.parametrize(("height", "width"), [(5, 9), (13, 11), (70, 3), (1, 40)])
 def test_odd_sizes_take_the_scale_of_each_axis(height, width):
-    """Also sizes that span several internal blocks, and shrink one axis while enlarging the other."""
+    """Also sizes that span several internal blocks, and shrink one axis while enlarging the
+    other.
+    """
     image = noise(11, 17)
     result = bicubic_resize(image, height=height, width=width)
     np.testing.assert_array_equal(result, exact_resize(image, height, width))
@@ -95,7 +99,9 @@ def test_a_two_pixel_picture_is_mirrored_more_than_once():
 
 
 def test_exact_halves_round_up():
-    """Enlarged x2, a pixel 64 brighter than its surroundings adds 64/128 times 111, 29, -9, -3: all exact halves."""
+    """Enlarged x2, a pixel 64 brighter than its surroundings adds 64/128 times 111, 29, -9, -3: all
+    exact halves.
+    """
     image = np.full((2, 16), 100, np.uint8)
     image[:, 8] = 164
     fine = upscale(image.astype(np.float64), 2)[1, 13:21]
@@ -104,7 +110,9 @@ def test_exact_halves_round_up():
 
 
 def test_weights_of_x4_shrinking():
-    """Response to one bright pixel: Keys' kernel at odd multiples of 1/8, over 4; computed by hand."""
+    """Response to one bright pixel: Keys' kernel at odd multiples of 1/8, over 4; computed
+    by hand.
+    """
     by_hand = [0.9638671875, 0.7275390625, 0.3896484375, 0.0908203125]
     by_hand += [-0.0478515625, -0.0732421875, -0.0439453125, -0.0068359375]
     line = np.zeros((1, 48))

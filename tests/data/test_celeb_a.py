@@ -1,6 +1,8 @@
-"""CelebA from a tiny data set in the true format: TensorFlow Datasets' own CelebA builder prepares it.
+"""CelebA from a tiny data set in the true format: TensorFlow Datasets' own CelebA builder prepares
+it.
 
-Only the files are ours: an archive of JPEG faces and the four text files beside it, laid out as the authors' are.
+Only the files are ours: an archive of JPEG faces and the four text files beside it, laid out as the
+authors' are.
 """
 
 import io
@@ -21,7 +23,9 @@ PARTITIONS = [0, 0, 0, 1, 2]  # train, train, train, validation, test
 
 
 def write_files(folder):
-    """Write img_align_celeba.zip and the lists; return {name in the builder: path} and the decoded pictures by partition."""
+    """Write img_align_celeba.zip and the lists; return {name in the builder: path} and the decoded
+    images by partition.
+    """
     from tensorflow_datasets.datasets.celeb_a import celeb_a_dataset_builder as official
 
     rng, names, pictures = np.random.default_rng(1), [], {}
@@ -53,7 +57,9 @@ def write_files(folder):
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """(data_dir, JPEG files by partition) after the real builder has copied and prepared the tiny files."""
+    """(data_dir, JPEG files by partition) after the real builder has copied and prepared the tiny
+    files.
+    """
     import tensorflow_datasets as tfds
     from tensorflow_datasets.datasets.celeb_a import celeb_a_dataset_builder as official
 
@@ -71,7 +77,9 @@ def prepared(tmp_path_factory):
 
 
 def expected_faces(jpegs):
-    """By the documented rule, from other libraries: rows 20 to 197 of 218, all 178 columns, enlarged to 256."""
+    """By the documented rule, from other libraries: rows 20 to 197 of 218, all 178 columns,
+    enlarged to 256.
+    """
     faces = [np.asarray(Image.open(io.BytesIO(jpeg)))[20:198] for jpeg in jpegs]
     return [bicubic_resize(face, height=256, width=256) for face in faces]
 

@@ -1,4 +1,4 @@
-"""LR pictures by name: MATLAB bicubic, blur, and tiles of the second-order chain."""
+"""LR images by name: MATLAB bicubic, blur, and tiles of the second-order chain."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,9 @@ def test_blur_is_a_gaussian_before_the_bicubic(photo, scale, sigma):
 
 
 def test_blur_lr_is_bicubic_and_then_a_gaussian_of_25_pixels_with_a_drawn_sigma(photo):
-    """Torchvision's GaussianBlur(25): its kernel, and borders mirrored about the last pixel, by explicit sums."""
+    """Torchvision's GaussianBlur(25): its kernel, and borders mirrored about the last pixel, by
+    explicit sums.
+    """
     degrade = Degradation("blur_lr", 4, seed=5)
     assert str(degrade) == "MATLAB bicubic, then Gaussian blur 0.1 to 2 px x4, seed 5"
     small = np.pad(downscale(photo, 4).astype(np.float64), ((12, 12), (12, 12), (0, 0)), mode="reflect")
@@ -71,7 +73,9 @@ def test_real_takes_validation_pictures_whole(photo):
 
 
 def test_tiles_hold_any_usual_patch():
-    """Whatever the size of the picture: where it has 96 LR pixels, so have its tiles, and none has 192."""
+    """Whatever the size of the picture: where it has 96 LR pixels, so have its tiles, and none has
+    192.
+    """
     for side in (96, 191, 192, 287, 288, 1001):
         tiles = list(Degradation("real", 1).pairs("a", np.zeros((side, 1, 3), np.uint8), index=0, split="train"))
         assert {96 <= tile.shape[0] < 192 for _, tile, _ in tiles} == {True}

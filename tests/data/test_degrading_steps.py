@@ -1,4 +1,6 @@
-"""The steps of degradations: kernels against hand-computed values and second moments, the others against other libraries."""
+"""The steps of degradations: kernels against hand-computed values and second moments, the others
+against other libraries.
+"""
 
 import io
 
@@ -61,7 +63,9 @@ def test_plateau_by_hand():
 
 
 def test_sinc_by_hand_and_as_a_low_pass():
-    """At distance 1 and cutoff pi/2: J1(pi/2) / 4 against (pi/2)^2 / (4 pi) = pi/16 at the centre; pi, far above, is gone."""
+    """At distance 1 and cutoff pi/2: J1(pi/2) / 4 against (pi/2)^2 / (4 pi) = pi/16 at the centre;
+    pi, far above, is gone.
+    """
     kernel = sinc_kernel(21, cutoff=np.pi / 2)
     assert kernel[10, 11] / kernel[10, 10] == pytest.approx(special.j1(np.pi / 2) / 4 / (np.pi / 16))
     assert kernel.min() < -0.005  # rings
@@ -95,7 +99,9 @@ def test_convolve_takes_pictures_smaller_than_the_kernel():
 @pytest.mark.parametrize("resample", RESAMPLE)
 @pytest.mark.parametrize("size", [(64, 64), (150, 70), (131, 400)])
 def test_resizing_keeps_the_centre_and_the_borders(resample, size):
-    """A bright disc off the centre stays at the same share of the sides; a plain picture stays plain up to its borders."""
+    """A bright disc off the centre stays at the same share of the sides; a plain image stays plain
+    up to its borders.
+    """
     rows, columns = np.mgrid[:128, :128]
     disc = 255 * ((rows - 39.5) ** 2 + (columns - 87.5) ** 2 < 400)
     picture = np.repeat(disc[..., None], 3, axis=-1).astype(np.uint8)

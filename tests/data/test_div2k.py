@@ -1,6 +1,8 @@
-"""DIV2K from a tiny data set in the true format: TensorFlow Datasets' own DIV2K builder prepares it.
+"""DIV2K from a tiny data set in the true format: TensorFlow Datasets' own DIV2K builder prepares
+it.
 
-Only the four archives are ours: small zip files laid out as the organisers' are, in place of the 4 GB ones.
+Only the four archives are ours: small zip files laid out as the organisers' are, in place of the 4
+GB ones.
 """
 
 import io
@@ -25,9 +27,10 @@ def png(pixels):
 
 
 def write_archives(folder, *, members, shapes):
-    """Write the zip files; return TFDS' URLs for them and the (hr, lr) pairs, of which the last validates.
+    """Write the zip files; return TFDS' URLs for them and the (hr, lr) pairs, of which the last
+    validates.
 
-    members: `f(part, number)`, the path of an LR picture in its archive.
+    members: `f(part, number)`, the path of an LR image in its archive.
     """
     rng = np.random.default_rng(3)
     files = {"train_hr": {}, "valid_hr": {}, "train_lr": {}, "valid_lr": {}}
@@ -49,9 +52,11 @@ def write_archives(folder, *, members, shapes):
 
 
 def prepare(tmp_path, monkeypatch, *, scale, lr_folder, shapes, track=None, suffix="", flat=False):
-    """Let the real builder download (copy) and prepare the tiny archives; returns (data_dir, pictures).
+    """Let the real builder download (copy) and prepare the tiny archives; returns (data_dir,
+    images).
 
-    suffix: of a picture's number and scale in its name. flat: no folder X4 in the archive, as the realistic tracks have it.
+    suffix: of an image's number and scale in its name. flat: no folder X4 in the archive, as the
+    realistic tracks have it.
     """
     import tensorflow_datasets as tfds
 
@@ -133,7 +138,9 @@ def test_what_does_not_go_with_a_track(values, said):
 
 
 def test_pairs_are_cropped_to_what_they_share(tmp_path, monkeypatch, no_network, warnings_of_absl):
-    """As in DIV2K's x8: HR of 44 rows has an LR of ceil(44 / 8) = 6, of which 5 lie fully inside."""
+    """As in DIV2K's x8: HR of 44 rows has an LR of ceil(44 / 8) = 6, of which 5 lie fully
+    inside.
+    """
     shapes = [((44, 64), (6, 8)), ((64, 64), (4, 8)), ((64, 64), (8, 8))]  # the second is no pair at all
     data_dir, pictures = prepare(tmp_path, monkeypatch, scale=8, lr_folder="LR", shapes=shapes)
     pairs = list(div2k(split="train", scale=8, data_dir=data_dir).pairs())

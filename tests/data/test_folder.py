@@ -1,4 +1,4 @@
-"""A folder of pictures as a data set: split, cropping, bad files, errors."""
+"""A folder of images as a data set: split, cropping, bad files, errors."""
 
 import os
 
@@ -108,7 +108,10 @@ def test_key_follows_files_and_options(tmp_path):
 
 
 def test_blocks_of_jpeg_begin_at_every_pixel_of_a_training_crop(tmp_path):
-    """Nine pictures of 80×80: the k-th loses k % 8 rows and k // 8 columns. Validation and PNG pictures begin where they begin."""
+    """Nine images of 80×80: the k-th loses k % 8 rows and k // 8 columns.
+
+    Validation and PNG images begin where they begin.
+    """
     root, others = tmp_path / "photos", tmp_path / "others"
     for place, count in ((root, 9), (others, 3)):
         place.mkdir()

@@ -1,4 +1,6 @@
-"""The reader over every way to store samples: files are put together here byte by byte, expectations are exact fractions."""
+"""The reader over every way to store samples: files are put together here byte by byte,
+expectations are exact fractions.
+"""
 
 import itertools
 import struct
@@ -142,7 +144,9 @@ def test_tiff(tmp_path, bits, photometric):
 
 @pytest.mark.parametrize("bits", [8, 16])
 def test_inks(tmp_path, bits):
-    """No ink is white, full cyan has no red, half black is half as bright; a fifth sample can be transparency."""
+    """No ink is white, full cyan has no red, half black is half as bright; a fifth sample can be
+    transparency.
+    """
     most = 2**bits - 1
     samples = np.array([[[0, 0, 0, 0, most], [most, 0, 0, 0, 0], [0, 0, 0, most // 2, most]]])
     for planar, order, extra in itertools.product((1, 2), "<>", ((), (0,), (2,))):
@@ -156,7 +160,10 @@ def test_inks(tmp_path, bits):
 
 
 def test_training_sees_the_same_tiff(tmp_path):
-    """WhiteIsZero of 16 bits: 0 is white, 257 is 254. With half alpha on white: (0 * .5 + 255 * .5)."""
+    """WhiteIsZero of 16 bits: 0 is white, 257 is 254.
+
+    With half alpha on white: (0 * .5 + 255 * .5).
+    """
     path = tmp_path / "a.tif"
     path.write_bytes(tiff(np.array([[[0], [257], [65535]]]), bits=16, photometric=WHITE_IS_ZERO))
     assert read_rgb(path).tolist() == [[[255] * 3, [254] * 3, [0] * 3]]

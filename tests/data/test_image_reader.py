@@ -1,4 +1,6 @@
-"""What a file holds beside its pixels, what it is when it is no image, and how much it may ask for."""
+"""What a file holds beside its pixels, what it is when it is no image, and how much it may
+ask for.
+"""
 
 import io
 import os

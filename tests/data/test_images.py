@@ -1,4 +1,6 @@
-"""Reading picture files of every kind; the files are written by Pillow, the expectations are numbers."""
+"""Reading image files of every kind; the files are written by Pillow, the expectations are
+numbers.
+"""
 
 import struct
 import zlib
@@ -64,7 +66,9 @@ def test_palette_with_a_transparent_colour_shows_white(tmp_path):
 
 
 def test_alpha_is_laid_over_white(tmp_path):
-    """Alpha 51/255 = 0.2: 0.2 * 100 + 0.8 * 255 = 224; 0.2 * 0 + 204 = 204; 0.2 * 200 + 204 = 244."""
+    """Alpha 51/255 = 0.2: 0.2 * 100 + 0.8 * 255 = 224; 0.2 * 0 + 204 = 204; 0.2 * 200 + 204
+    = 244.
+    """
     image = Image.new("RGBA", (1, 1), (100, 0, 200, 51))
     assert read_rgb(saved(tmp_path / "a.png", image)).tolist() == [[[224, 204, 244]]]
     grey = Image.new("LA", (1, 1), (100, 51))

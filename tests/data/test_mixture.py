@@ -1,4 +1,6 @@
-"""Batches from two stores: which rows come from which, the same whoever asks, and the same as each store gives alone."""
+"""Batches from two stores: which rows come from which, the same whoever asks, and the same as each
+store gives alone.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""Whatever a folder holds, whatever sizes pictures have: nothing hangs, nothing is lost in silence, crops stay what they are."""
+"""Whatever a folder holds, whatever sizes images have: nothing hangs, nothing is lost in silence,
+crops stay what they are.
+"""
 
 import os
 import tempfile
@@ -23,7 +25,10 @@ SIDES = st.integers(1, 30)
 
 
 def numbered_store(shapes, scale):
-    """Every LR pixel holds (picture, row, column); every HR pixel repeats its LR pixel. Its files are gone already, the maps are not."""
+    """Every LR pixel holds (image, row, column); every HR pixel repeats its LR pixel.
+
+    Its files are gone already, the maps are not.
+    """
     pictures = [
         np.stack([np.full(shape, number), *np.mgrid[: shape[0], : shape[1]]], axis=-1).astype(np.uint8)
         for number, shape in enumerate(shapes)
@@ -86,7 +91,7 @@ def test_the_shared_part_is_aligned_whole_and_as_large_as_can_be(hr, lr, scale):
 
 
 def damaged(path, kind):
-    """Make `path` into something that is no usable picture of at least 8 pixels."""
+    """Make `path` into something that is no usable image of at least 8 pixels."""
     if kind == "thin":
         Image.new("RGB", (300, 1)).save(path.with_suffix(".png"), "PNG")
         path.with_suffix(".png").rename(path)

@@ -1,4 +1,4 @@
-"""The eight orientations, on a 2 x 3 picture worked out by hand."""
+"""The eight orientations, on a 2 x 3 image worked out by hand."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""Two folders matched by name: what belongs together, what is refused, and that crops stay together."""
+"""Two folders matched by name: what belongs together, what is refused, and that crops stay
+together.
+"""
 
 import os
 
@@ -20,7 +22,9 @@ def write(path, height, width, *, seed=0, **options):
 
 
 def write_pairs(root, names, *, scale=2, side=24, ending=""):
-    """HR and LR noise that have nothing in common: reading must not recompute one from the other."""
+    """HR and LR noise that have nothing in common: reading must not recompute one from the
+    other.
+    """
     pictures = {}
     for seed, name in enumerate(names):
         hr = write(root / "hr" / f"{name}.png", side * scale, (side + 2) * scale, seed=seed)
@@ -52,7 +56,9 @@ def test_pairs_are_read_as_they_are(tmp_path, ending):
 
 
 def test_formats_may_differ_and_a_whole_name_goes_before_an_ending(tmp_path):
-    """street_x4 is a name of its own where an original bears it, and street's LR picture has another."""
+    """street_x4 is a name of its own where an original bears it, and street's LR image has
+    another.
+    """
     for name in ("street.png", "street_x4.png"):
         write(tmp_path / "hr" / name, 8, 8)
     for name in ("street.bmp", "street_x4.jpg"):
@@ -140,7 +146,9 @@ def test_a_damaged_file_takes_its_pair_out_and_is_named(tmp_path, warnings_of_ab
 
 
 def test_one_crop_and_one_orientation_for_both(tmp_path):
-    """Both sides number their LR rows and columns: every batch has to show the same numbers at the same places."""
+    """Both sides number their LR rows and columns: every batch has to show the same numbers at the
+    same places.
+    """
     rows, columns = np.mgrid[:40, :50].astype(np.uint8)
     lr = np.stack([rows, columns, np.zeros_like(rows)], axis=-1)
     hr = lr.repeat(3, axis=0).repeat(3, axis=1)

@@ -32,7 +32,7 @@ def assert_same(one, other):
 
 
 def store_of(pictures, tmp_path, *, scale=2):
-    """A store of made-up pairs from a list of LR pictures; every HR pixel repeats its LR pixel."""
+    """A store of made-up pairs from a list of LR images; every HR pixel repeats its LR pixel."""
 
     def pairs():
         for number, lr in enumerate(pictures):
@@ -82,7 +82,9 @@ def test_shards_are_the_rows_of_the_global_batch(store, shard_count):
 
 @pytest.mark.parametrize("detail", [1, 3])
 def test_lr_is_the_downscaled_hr_inside(store, detail):
-    """Aligned in place and orientation: the kernel reaches 8 HR pixels, so all but a 2-pixel LR border must agree."""
+    """Aligned in place and orientation: the kernel reaches 8 HR pixels, so all but a 2-pixel LR
+    border must agree.
+    """
     for lr, hr in take(batches(store, **{**OPTIONS, "batch_size": 16}, detail=detail), 2):
         for lr_crop, hr_crop in zip(np.round(lr * 255), np.round(hr * 255), strict=True):
             small = downscale(hr_crop.astype(np.uint8), 4)
@@ -91,7 +93,7 @@ def test_lr_is_the_downscaled_hr_inside(store, detail):
 
 
 def test_all_eight_orientations_are_drawn_evenly(tmp_path):
-    """One picture as large as the patch: whatever comes back is it, in one of its orientations."""
+    """One image as large as the patch: whatever comes back is it, in one of its orientations."""
     picture = np.random.default_rng(0).integers(0, 256, (6, 6, 3), dtype=np.uint8)
     sampler = PatchSampler(store_of([picture], tmp_path), batch_size=800, patch_size=6, seed=1, detail=1)
     lr, _ = sampler.batch(0, range(800))
@@ -101,7 +103,9 @@ def test_all_eight_orientations_are_drawn_evenly(tmp_path):
 
 
 def test_pictures_are_drawn_by_their_pixels_and_places_evenly(tmp_path):
-    """A 10x10 picture of zeros beside a 10x30 one that numbers its columns: 1 crop to 3; columns 1 to 26 alike."""
+    """A 10x10 image of zeros beside a 10x30 one that numbers its columns: 1 crop to 3; columns 1 to
+    26 alike.
+    """
     numbered = np.tile(np.arange(1, 31, dtype=np.uint8)[:, np.newaxis], (10, 1, 3))
     pictures = [np.zeros((10, 10, 3), np.uint8), numbered]
     sampler = PatchSampler(store_of(pictures, tmp_path), batch_size=5200, patch_size=5, seed=2, detail=1)
@@ -125,7 +129,9 @@ def test_detail_keeps_the_busiest_crop(tmp_path):
 
 
 def test_busiest_by_hand():
-    """Flat; one edge of 255 between columns 1 and 2 (3 rows); edges of 200 both ways (one bright corner of 3 x 3)."""
+    """Flat; one edge of 255 between columns 1 and 2 (3 rows); edges of 200 both ways (one bright
+    corner of 3 x 3).
+    """
     crops = np.zeros((1, 3, 3, 3, 3), np.uint8)
     crops[0, 1, :, 2:] = 255  # 3 steps of 255 = 765
     crops[0, 2, 0, 0] = 200  # 2 steps of 200 = 400
@@ -141,7 +147,9 @@ def test_crop_pair_is_aligned(store):
 
 
 def test_a_program_with_a_live_iterator_ends(tmp_path):
-    """tf.data's threads are drawing the next batches at the very moment this program reaches its end."""
+    """tf.data's threads are drawing the next batches at the very moment this program reaches its
+    end.
+    """
     program = """
 import sys
 from data import batches, open_store, sample
@@ -205,7 +213,7 @@ def test_pictures_that_a_shortened_file_has_lost_are_named_skipped_and_counted(t
     before = [sampler.batch(k, range(8)) for k in range(20)]
     assert {int(level) for lr, _ in before for level in np.unique(lr)} == {0, 1, 2, 3, 4}
     size = 3 * 16 * 16 * 3
-    os.truncate(tmp_path / "made-up/lr.uint8", size)  # pictures 3 and 4 are lost
+    os.truncate(tmp_path / "made-up/lr.uint8", size)  # images 3 and 4 are lost
     after = [sampler.batch(k, range(8)) for k in range(20)]
     for (lr, hr), (lr_before, _) in zip(after, before, strict=True):
         np.testing.assert_array_equal(hr, lr.repeat(2, axis=1).repeat(2, axis=2))

@@ -41,7 +41,9 @@ def test_what_is_in_the_middle_stays_there_and_brightness_stays():
 
 
 def test_noise_is_mostly_weak_and_grows_with_the_level():
-    """On plain images nothing but noise, and what JPEG and sharpening make of it, leaves a deviation."""
+    """On plain images nothing but noise, and what JPEG and sharpening make of it, leaves a
+    deviation.
+    """
     deviations = [lr.std() for lr in draws(grey(128), 200)]
     assert sum(deviation < 0.6 for deviation in deviations) > 60  # clean, or no noise drawn
     assert 3 < np.mean([deviation for deviation in deviations if deviation > 0.6]) < 8
@@ -51,7 +53,9 @@ def test_noise_is_mostly_weak_and_grows_with_the_level():
 
 
 def test_jpeg_is_within_its_qualities(photo):
-    """No draw is farther from a clean image than blur, noise and quality 40 explain; most keep what is in it."""
+    """No draw is farther from a clean image than blur, noise and quality 40 explain; most keep what
+    is in it.
+    """
 
     def psnr(lr):
         return 10 * np.log10(255**2 / np.mean((lr.astype(float) - downscale(photo, 4)) ** 2))

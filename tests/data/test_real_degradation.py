@@ -34,7 +34,9 @@ def test_the_chain_gives_the_lr_size_and_depends_on_its_generator_alone(photo, s
 
 
 def test_the_chain_keeps_the_place_of_things():
-    """On the average of many draws a disc off the centre is where it was, to a tenth of an LR pixel."""
+    """On the average of many draws a disc off the centre is where it was, to a tenth of an LR
+    pixel.
+    """
     rows, columns = np.mgrid[:128, :128]
     disc = 40 + 160 * ((rows - 47.5) ** 2 + (columns - 79.5) ** 2 < 500)
     hr = np.repeat(disc[..., None], 3, axis=-1).astype(np.uint8)

@@ -20,7 +20,9 @@ def test_pairs_are_colour_photographs_of_the_scale(scale):
 
 
 def test_lr_shows_the_same_picture():
-    """A block mean of HR is a crude downscale: a misaligned or foreign LR would fall far below 25 dB."""
+    """A block mean of HR is a crude downscale: a misaligned or foreign LR would fall far below 25
+    dB.
+    """
     for name, hr, lr in sample(split="train", scale=4).pairs():
         block_mean = hr.reshape(lr.shape[0], 4, lr.shape[1], 4, 3).mean(axis=(1, 3))
         assert peak_signal_noise_ratio(block_mean / 255, lr / 255, data_range=1.0) > 25, name

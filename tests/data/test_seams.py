@@ -29,7 +29,8 @@ def columns_of_blocks(levels=6):
     return np.full((64, 64), 100.0) + levels * (np.arange(64) // 8 % 2)
 
 
-# A step of 6 at the border stands out by 6, the two beside it, of 0, by 3 each, the other five by 0; each 0.4 more.
+# A step of 6 at the border stands out by 6, the two beside it, of 0, by 3 each, the other five by
+# 0; each 0.4 more.
 BY_HAND = 6.4 / (3.4**2 * 0.4**5) ** (1 / 7)
 
 

@@ -1,4 +1,4 @@
-"""The decoded picture store: content, zero copy, races, killed builds, errors."""
+"""The decoded image store: content, zero copy, races, killed builds, errors."""
 
 import binascii
 import json
@@ -69,7 +69,9 @@ def test_reopening_decodes_nothing(tmp_path):
 
 
 def test_pictures_that_were_left_out_are_counted_each_time(photos, tmp_path, warnings_of_absl):
-    """The first time each is named; a later run must not take the store for the whole folder in silence."""
+    """The first time each is named; a later run must not take the store for the whole folder in
+    silence.
+    """
     shutil.copytree(photos, tmp_path / "photos")
     (tmp_path / "photos" / "0.png").write_bytes(b"damaged")
     for _ in range(2):
@@ -165,7 +167,9 @@ def test_a_cache_folder_that_cannot_be_written_is_named(tmp_path):
 
 
 def written_over(path, content):
-    """As a copy that went wrong: another file of that name, so that no check of this process is remembered."""
+    """As a copy that went wrong: another file of that name, so that no check of this process is
+    remembered.
+    """
     path.unlink()
     path.write_bytes(content)
 
@@ -220,7 +224,9 @@ def test_a_store_that_describes_other_images_is_built_again(tmp_path):
 @given(place=st.integers(0, 10**6), byte=st.integers(0, 255))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_byte_of_an_index_may_be_wrong(tmp_path, place, byte):
-    """With check sums and, as an earlier version wrote it, without: then a name may be another one, the pixels may not."""
+    """With check sums and, as an earlier version wrote it, without: then a name may be another one,
+    the pixels may not.
+    """
     open_store(made_up(), cache_dir=tmp_path)
     index = tmp_path / "abc" / "index.json"
     sound = index.read_bytes()

@@ -1,4 +1,6 @@
-"""Images without originals: as they are, cut where they are large, held out by name, labelled by a teacher's images."""
+"""Images without originals: as they are, cut where they are large, held out by name, labelled by a
+teacher's images.
+"""
 
 import re
 from pathlib import Path

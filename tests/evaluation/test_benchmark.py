@@ -18,7 +18,7 @@ def smooth_picture(height, width, seed=0):
 
 
 class Faulty(Engine):
-    """Bicubic with a fault: an offset, or an error at the pictures of one width."""
+    """Bicubic with a fault: an offset, or an error at the images of one width."""
 
     receptive_field = 3
 
@@ -127,7 +127,9 @@ def test_flat_errors():
 
 
 def test_ready_made_pictures(folder, tmp_path_factory):
-    """The same figures as from the engine that made them; a picture missing or of the wrong size drops the model alone."""
+    """The same figures as from the engine that made them; an image missing or of the wrong size
+    drops the model alone.
+    """
     made = tmp_path_factory.mktemp("made")
     for sub, names in (("Two", ("a_x4", "b")), ("short", ("a",)), ("wrong/Two", ("a", "b"))):
         (made / sub).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The words of --benchmarks, and what their figures say of their LR pictures."""
+"""The words of --benchmarks, and what their figures say of their LR images."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,9 @@ from evaluation.report import protocol_line
 
 @pytest.fixture
 def folders(tmp_path):
-    """Three clean pictures of 40x44, and the same with 10 levels more: 20 log10(255 / 10) dB apart in RGB."""
+    """Three clean images of 40x44, and the same with 10 levels more: 20 log10(255 / 10) dB apart in
+    RGB.
+    """
     for name in ("a", "b", "c"):
         clean = np.random.default_rng(ord(name)).integers(50, 200, (40, 44, 3), dtype=np.uint8)
         for folder, pixels in (("clean", clean), ("off", clean + 10)):

@@ -13,7 +13,10 @@ from inference.engines import Engine
 
 
 class Network(Engine):
-    """Bicubic, but no BicubicEngine: stands for a network. Where told, with a white square of 16 HR pixels."""
+    """Bicubic, but no BicubicEngine: stands for a network.
+
+    Where told, with a white square of 16 HR pixels.
+    """
 
     receptive_field = 3
 

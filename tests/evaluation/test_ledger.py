@@ -27,7 +27,9 @@ def test_what_is_not_equal_is_named():
 
 
 def test_settings_that_have_to_be_equal():
-    """What a student is, and how long and on what it was trained; not where it lies, how it is watched, or who taught it."""
+    """What a student is, and how long and on what it was trained; not where it lies, how it is
+    watched, or who taught it.
+    """
     names = names_where(*TRAINING_GROUPS, equal=True)
     assert {"student", "depth", "width", "expansion", "tail", "init", "scale", "precision"} <= names
     assert {"dataset", "hr_dir", "lr_dir", "valid_dir", "degradation", "degradation_seed"} <= names
@@ -44,7 +46,7 @@ def test_seeds_and_methods_have_to_match():
 
 
 def test_gains_by_hand():
-    """Two seeds, three pictures: +0.1 and +0.3 dB on every picture; half a dB to the teacher."""
+    """Two seeds, three pictures: +0.1 and +0.3 dB on every image; half a dB to the teacher."""
     alone = np.array([[30.0, 31.0, 32.0], [30.1, 31.1, 32.1]])
     key = ("Set5", "psnr")
     scores = {"alone": {key: alone}, "g2g": {key: alone + [[0.1], [0.3]]}}
@@ -83,13 +85,16 @@ def test_no_gap_no_share():
 
 
 def test_interval_against_the_exact_distribution():
-    """Two pictures, one seed: the mean of two draws is 0, 1/2 or 1 with probability 1/4, 1/2, 1/4."""
+    """Two images, one seed: the mean of two draws is 0, 1/2 or 1 with probability 1/4, 1/2, 1/4."""
     assert paired_interval(np.array([[0.0, 1.0]])) == (0.0, 1.0)
     assert paired_interval(np.array([[0.0, 1.0]]), level=0.4) == (0.5, 0.5)
 
 
 def test_interval_covers_as_often_as_it_says():
-    """Gains with an effect of seed and of picture; the true mean is 0. Near 95 % with many of both."""
+    """Gains with an effect of seed and of image; the true mean is 0.
+
+    Near 95 % with many of both.
+    """
     random = np.random.default_rng(1)
     inside = 0
     for trial in range(200):

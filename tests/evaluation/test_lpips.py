@@ -1,4 +1,5 @@
-"""LPIPS against a forward pass written in numpy, and against the values published with torchmetrics.
+"""LPIPS against a forward pass written in numpy, and against the values published with
+torchmetrics.
 
 The second needs the real weights: LPIPS_WEIGHTS=FILE.npz pytest tests/evaluation/test_lpips.py
 """
@@ -153,22 +154,27 @@ def test_refusals(file, tmp_path):
 
 
 def torch_rand(seed, *shape):
-    """What `torch.manual_seed(seed); torch.rand(*shape)` gives on a CPU: 24 bits of each number of the Mersenne Twister."""
+    """What `torch.manual_seed(seed); torch.rand(*shape)` gives on a CPU: 24 bits of each number of
+    the Mersenne Twister.
+    """
     values = np.random.RandomState(seed).randint(0, 2**32, int(np.prod(shape)), dtype=np.uint32)
     return ((values & 0xFFFFFF) * np.float32(2**-24)).reshape(shape)
 
 
 def test_torch_rand():
-    """The first numbers of `torch.manual_seed(42); torch.rand(4)`, as torch's documentation and users know them."""
+    """The first numbers of `torch.manual_seed(42); torch.rand(4)`, as torch's documentation and
+    users know them.
+    """
     assert torch_rand(42, 4).round(4).tolist() == pytest.approx([0.8823, 0.9150, 0.3829, 0.9593])
 
 
 @pytest.mark.skipif("LPIPS_WEIGHTS" not in os.environ, reason="LPIPS_WEIGHTS names no weight file")
 @pytest.mark.parametrize(("seed", "published"), [(42, 0.1005), (123, 0.1008)])
 def test_published_values(seed, published):
-    """The documentation of torchmetrics, `learned_perceptual_image_patch_similarity`, net_type "squeeze": 10 pairs of noise, 100x100.
+    """The documentation of torchmetrics, `learned_perceptual_image_patch_similarity`, net_type
+    "squeeze": 10 pairs of noise, 100x100.
 
-    Its inputs are 2 * rand - 1, which is how LPIPS here takes pictures in [0, 1].
+    Its inputs are 2 * rand - 1, which is how LPIPS here takes images in [0, 1].
     """
     pairs = torch_rand(seed, 2, 10, 3, 100, 100).transpose(0, 1, 3, 4, 2)
     lpips = LPIPS(os.environ["LPIPS_WEIGHTS"])

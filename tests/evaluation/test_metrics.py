@@ -81,14 +81,18 @@ def test_the_border_is_not_measured():
 
 
 def test_rounded_luma_by_hand():
-    """A grey step of 1 is 0.859 of luma: 100 -> 101.88 and 101 -> 102.74, which round to 102 and 103."""
+    """A grey step of 1 is 0.859 of luma: 100 -> 101.88 and 101 -> 102.74, which round to 102 and
+    103.
+    """
     hr = np.full((20, 20, 3), 100, np.uint8)
     assert psnr(hr, hr + np.uint8(1), border=0, channel="y8") == pytest.approx(20 * math.log10(255))
     assert psnr(hr, hr + np.uint8(1), border=0) == pytest.approx(20 * math.log10(255 / (219 / 255)))
 
 
 def test_lr_psnr():
-    """Infinite for a result that comes down to its input; for one that is 3 too bright, an error of 3."""
+    """Infinite for a result that comes down to its input; for one that is 3 too bright, an error of
+    3.
+    """
     hr, _ = pair(48, 64)
     lr = downscale(hr, 4)
     assert lr_psnr(lr, hr) == math.inf
@@ -120,7 +124,9 @@ def test_what_cannot_be_measured(metric):
 
 
 def test_grid_by_hand():
-    """+4 on the first of four sub-pixels: 3, -1, -1, -1 about their mean, whose root mean square is the root of 3."""
+    """+4 on the first of four sub-pixels: 3, -1, -1, -1 about their mean, whose root mean square is
+    the root of 3.
+    """
     hr = np.random.default_rng(0).integers(50, 200, (18, 24, 3), np.uint8)
     sr = hr.copy()
     sr[::2, ::2] += 4

@@ -58,7 +58,9 @@ def test_names_with_something_appended(tmp_path):
 
 
 def test_tiles_are_complete_squares_of_the_original(tmp_path):
-    """512x512 gives four tiles of 256, 768x512 six, 100x300 none; each is brought down as an image of its own."""
+    """512x512 gives four tiles of 256, 768x512 six, 100x300 none; each is brought down as an image
+    of its own.
+    """
     image = np.random.default_rng(0).integers(0, 256, (512, 768, 3), np.uint8)
     for name, part in (("a", image[:, :512]), ("b", image), ("c", image[:100, :300])):
         Image.fromarray(part).save(tmp_path / f"{name}.png")

@@ -1,4 +1,8 @@
-"""Bicubic against the literature. Needs the benchmarks: BENCHMARKS=FOLDER pytest tests/evaluation/test_published.py, with Set5/ and Set14/ in it."""
+"""Bicubic against the literature.
+
+Needs the benchmarks: BENCHMARKS=FOLDER pytest tests/evaluation/test_published.py, with Set5/ and
+Set14/ in it.
+"""
 
 import os
 from pathlib import Path
@@ -29,7 +33,9 @@ def test_bicubic_is_what_is_published(name, psnr, ssim, channel):
 
 
 def test_the_published_row_to_its_last_digit():
-    """Luma alone is brought down and up again, and rounded once, at the end: 28.42 / .8104, by scikit-image."""
+    """Luma alone is brought down and up again, and rounded once, at the end: 28.42 / .8104, by
+    scikit-image.
+    """
     figures = []
     for pair in benchmark("Set5"):
         hr = rgb2ycbcr(pair.hr)[..., 0].round()

@@ -1,4 +1,6 @@
-"""The panels that a run shows: low-resolution input, bicubic, output and original, side by side, whole where the picture is small."""
+"""The panels that a run shows: low-resolution input, bicubic, output and original, side by side,
+whole where the image is small.
+"""
 
 import numpy as np
 import pytest
@@ -59,7 +61,9 @@ def test_panels_show_the_teacher_too(faces, model):
 
 
 def test_metrics_are_those_of_the_output_inside_the_border(faces, model):
-    """An untrained compact network gives its input enlarged by nearest neighbour, nearly; the measure is written out here."""
+    """An untrained compact network gives its input enlarged by nearest neighbour, nearly; the
+    measure is written out here.
+    """
     metrics = Validator(faces, pictures=1, size=384).metrics(model)
     output = np.clip(model(tf.constant(faces.lr(0)[None] / 255.0, tf.float32), training=False)[0].numpy(), 0, 1)
     border = slice(faces.scale, -faces.scale)
@@ -80,7 +84,9 @@ def test_large_pictures_show_their_middle_aligned(tmp_path):
 
 
 def test_a_crop_of_one_colour_is_left_out(tmp_path):
-    """A network that is exact on black would have an infinite mean for ever, and no later state would rank above the first."""
+    """A network that is exact on black would have an infinite mean for ever, and no later state
+    would rank above the first.
+    """
     photograph = photographs.astronaut()[:64, :64]
 
     def store(name, *originals):

@@ -1,4 +1,6 @@
-"""The Python examples against the upscaler: the same image, to the bit, by the interpreter and by CompiledModel."""
+"""The Python examples against the upscaler: the same image, to the bit, by the interpreter and by
+CompiledModel.
+"""
 
 import runpy
 from pathlib import Path

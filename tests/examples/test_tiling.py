@@ -1,4 +1,6 @@
-"""The examples' windows against inference/tiling.py, number by number, where their compilers are installed."""
+"""The examples' windows against inference/tiling.py, number by number, where their compilers are
+installed.
+"""
 
 import json
 import shutil

@@ -1,4 +1,6 @@
-"""Every network of the catalogue, exported in every form; that one is refused with the operation named, test_export.py shows."""
+"""Every network of the catalogue, exported in every form; that one is refused with the operation
+named, test_export.py shows.
+"""
 
 import keras
 import numpy as np
@@ -11,7 +13,8 @@ from models import GENERATORS, build_generator
 from settings.files import QUANTIZATIONS
 
 SIZE = 24
-# Rounding of floats; of half floats; of weights, and of everything, to 8 bits, by untrained networks whose values reach 19 before the clip.
+# Rounding of floats; of half floats; of weights, and of everything, to 8 bits, by untrained
+# networks whose values reach 19 before the clip.
 MEAN_DIFFERENCE = {"none": 1e-5, "float16": 1e-3, "dynamic": 0.02, "int8": 0.03}
 # One of each architecture, small enough for every day.
 SMALL = {
@@ -54,7 +57,7 @@ def steps(content):
 def check_forms(model, quantizations):
     lr = pictures()[2]
     expected = np.clip(model(lr, training=False), 0, 1)
-    assert expected.std() > 0.01  # a picture, not a flat field that anything would match
+    assert expected.std() > 0.01  # an image, not a flat field that anything would match
     for quantize in quantizations:
         content = convert(model, quantize=quantize, calibration=pictures())
         sr = run(content, lr)
@@ -62,7 +65,8 @@ def check_forms(model, quantizations):
         assert np.abs(sr - expected).mean() < MEAN_DIFFERENCE[quantize], quantize
         if quantize == "int8":
             assert float_operations(content) == []
-            # The contract of an app: 255 is white, at both ends, whatever the brightest picture of the calibration was.
+            # The contract of an app: 255 is white, at both ends, whatever the brightest image of
+            # the calibration was.
             assert steps(content) == [(pytest.approx(1 / 255), 0)] * 2
 
 

@@ -115,7 +115,9 @@ def test_what_is_kept_describes_itself(student, pairs, tmp_path):
 
 
 def test_calibration_looks_at_the_whole_store():
-    """Indices by hand: 4 of 11 are 0, 10/3, 20/3, 10, rounded; 64 of 6400 are multiples of 6399/63, rounded."""
+    """Indices by hand: 4 of 11 are 0, 10/3, 20/3, 10, rounded; 64 of 6400 are multiples of 6399/63,
+    rounded.
+    """
     assert spread("abcdefghijk", 4) == ["a", "d", "h", "k"]
     assert spread("abc", 4) == ["a", "b", "c"] and spread(["a"]) == ["a"]
     assert spread(range(100))[:6] == [0, 2, 3, 5, 6, 8] and len(spread(range(65))) == 64 == len(spread(range(6400)))
@@ -146,7 +148,9 @@ def test_a_file_that_loses_too_much_is_not_kept(student, pairs, tmp_path):
 
 
 def test_the_proof_of_a_quantised_student_is_held_against_its_float_self_too(student, pairs, tmp_path):
-    """Ranges that cut off half of what is there: the file does what its network does, and both have lost much."""
+    """Ranges that cut off half of what is there: the file does what its network does, and both have
+    lost much.
+    """
     lr = pairs[0][0]
     sr = np.clip(student(lr[None] / np.float32(255), training=False)[0], 0, 1) * 255
     noise = np.random.default_rng(3).normal(0, 10, sr.shape)

@@ -18,7 +18,8 @@ from inference.engines import Engine
 collect_ignore_glob = [] if importlib.util.find_spec("av") else ["test_video*.py"]
 
 SCALE = 2
-# Three 3x3 convolutions at LR, and one at HR that reaches one HR pixel into the neighbouring LR pixel.
+# Three 3x3 convolutions at LR, and one at HR that reaches one HR pixel into the neighbouring LR
+# pixel.
 RECEPTIVE_FIELD = 4
 
 
@@ -39,7 +40,9 @@ def nearest():
 
 @pytest.fixture(scope="session")
 def network():
-    """Zero-padded convolutions with large random weights and biases, so that a false border is seen from afar."""
+    """Zero-padded convolutions with large random weights and biases, so that a false border is seen
+    from afar.
+    """
     keras.utils.set_random_seed(7)
     settings = {"padding": "same", "bias_initializer": keras.initializers.RandomNormal(stddev=0.2, seed=3)}
     lr = x = keras.Input((None, None, 3))
@@ -60,7 +63,9 @@ class DepthToSpace(keras.layers.Layer):
 
 @pytest.fixture(scope="session")
 def exported(network, tmp_path_factory):
-    """Paths of the network as .tflite: "dynamic", "fixed" (24x20), "uint8" (24x20), each with its sidecar."""
+    """Paths of the network as .tflite: "dynamic", "fixed" (24x20), "uint8" (24x20), each with its
+    sidecar.
+    """
     folder = tmp_path_factory.mktemp("exported")
     for name, size in (("dynamic", (None, None)), ("fixed", (24, 20)), ("uint8", (24, 20))):
         (folder / f"{name}.tflite").write_bytes(_convert(network, folder / name, size, eight_bits=name == "uint8"))
@@ -88,7 +93,9 @@ def _convert(network, folder, size, *, eight_bits):
 
 @pytest.fixture
 def not_root():
-    """Root may read and write anywhere; so the tests that are run by root become nobody for a while."""
+    """Root may read and write anywhere; so the tests that are run by root become nobody for a
+    while.
+    """
     if os.geteuid() != 0:
         yield
         return

@@ -1,4 +1,6 @@
-"""Films of many makings, written by PyAV, and what FFmpeg itself decodes of any film: nothing here is our code."""
+"""Films of many makings, written by PyAV, and what FFmpeg itself decodes of any film: nothing here
+is our code.
+"""
 
 from fractions import Fraction
 from typing import NamedTuple

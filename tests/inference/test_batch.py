@@ -49,7 +49,7 @@ def test_done_files_are_skipped_or_errors_or_done_again(nearest, pairs):
 
 
 def test_progress_adds_up(nearest, pairs, monkeypatch):
-    monkeypatch.setattr("inference.image_files._SMALL_FILE", 0)  # every picture goes strip by strip
+    monkeypatch.setattr("inference.image_files._SMALL_FILE", 0)  # every image goes strip by strip
     shares = {}
     for _ in upscale_files(
         Upscaler(nearest, tile=5),

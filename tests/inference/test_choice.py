@@ -1,4 +1,6 @@
-"""Which network enlarges which file where nobody names one: two real ones in a folder of their own, whose results tell them apart."""
+"""Which network enlarges which file where nobody names one: two real ones in a folder of their own,
+whose results tell them apart.
+"""
 
 import io
 import json
@@ -40,7 +42,9 @@ def photograph():
 
 @pytest.fixture
 def run(shipped, tmp_path, monkeypatch, caplog):
-    """`f(*words, **settings)`: (exit status, lines about models); results beside the files of the current folder."""
+    """`f(*words, **settings)`: (exit status, lines about models); results beside the files of the
+    current folder.
+    """
     monkeypatch.chdir(tmp_path)
 
     def run(*words, folder=shipped, **settings):
@@ -59,7 +63,9 @@ def encoded(image, file_format, **options):
 
 
 def files_of(photograph):
-    """{name: (content, how `trace_of_loss` ends the sentence)}; names that lie about their content among them."""
+    """{name: (content, how `trace_of_loss` ends the sentence)}; names that lie about their content
+    among them.
+    """
     jpeg = encoded(photograph, "JPEG", quality=50)
     decoded = np.asarray(Image.open(io.BytesIO(jpeg)))
     frames = [Image.fromarray(np.roll(photograph, 8 * i, 1)) for i in range(3)]

@@ -74,7 +74,9 @@ def test_mistakes_are_one_line(exported, folder, words, said):
 
 
 def test_a_finished_folder_of_one_is_done_and_what_fails_leaves_the_rest(exported, folder):
-    """Ends with 0 when there is nothing left to do; with 1 where a folder cannot be read or two results would be one."""
+    """Ends with 0 when there is nothing left to do; with 1 where a folder cannot be read or two
+    results would be one.
+    """
     one = folder / "one"
     one.mkdir()
     Image.new("RGB", (8, 8)).save(one / "a.png")
@@ -90,7 +92,9 @@ def test_a_finished_folder_of_one_is_done_and_what_fails_leaves_the_rest(exporte
 
 
 def test_streams(exported, folder):
-    """Nothing on standard input is a mistake, as is a frame beyond all measure; who stops to read ends it quietly."""
+    """Nothing on standard input is a mistake, as is a frame beyond all measure; who stops to read
+    ends it quietly.
+    """
     start = [*command(exported, "-"), "--video_size=64x64"]
     done = subprocess.run(start, cwd=folder, input=b"", capture_output=True, timeout=120)
     assert done.returncode == 1 and done.stderr.endswith(

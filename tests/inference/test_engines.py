@@ -111,7 +111,9 @@ def test_a_sidecar_that_makes_the_receptive_field_smaller_than_it_is_leaves_no_s
 
 
 def test_a_file_that_ends_its_process_is_one_line(tmp_path):
-    """One byte of a shipped file was changed; LiteRT 2.1 to 2.3 end by SIGSEGV in allocating its tensors."""
+    """One byte of a shipped file was changed; LiteRT 2.1 to 2.3 end by SIGSEGV in allocating its
+    tensors.
+    """
     damaged = Path(__file__).parent / "ends_the_process.tflite"
     with pytest.raises(UserError, match=r"ends_the_process\.tflite: damaged, .* ends the process that runs it \(SIG"):
         TFLiteEngine(damaged)

@@ -1,4 +1,4 @@
-"""Whatever a file holds, the answer is a picture or one line; and no half file is left."""
+"""Whatever a file holds, the answer is an image or one line; and no half file is left."""
 
 import struct
 import tempfile

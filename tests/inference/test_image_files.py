@@ -78,7 +78,9 @@ def test_palette_and_cmyk_and_bilevel(upscaler, tmp_path):
 
 
 def disc(size=24):
-    """Red and opaque inside, black and transparent outside, half transparent between: what drawing programs save."""
+    """Red and opaque inside, black and transparent outside, half transparent between: what drawing
+    programs save.
+    """
     y, x = np.mgrid[:size, :size] - (size - 1) / 2
     alpha = (255 * np.clip(size / 3 - np.hypot(x, y), 0, 1)).astype(np.uint8)
     colours = np.where(alpha[..., None] > 0, np.array([255, 0, 0], np.uint8), np.uint8(0))
@@ -269,7 +271,9 @@ def test_nothing_is_overwritten_unless_told(upscaler, tmp_path):
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp", ".gif"])
 def test_no_half_file_is_left(nearest, tmp_path, suffix, error):
-    """The network fails, or is interrupted, at the third of its windows: the file has been begun by then."""
+    """The network fails, or is interrupted, at the third of its windows: the file has been begun by
+    then.
+    """
 
     class Failing(type(nearest)):
         calls = 0

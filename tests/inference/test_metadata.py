@@ -1,4 +1,6 @@
-"""What a file holds beside its pixels arrives in the result; read back by Pillow, tifffile and byte by byte."""
+"""What a file holds beside its pixels arrives in the result; read back by Pillow, tifffile and byte
+by byte.
+"""
 
 import struct
 import zlib
@@ -143,7 +145,9 @@ ADOBE_RGB = struct.pack(">8L", 31270, 32900, 64000, 33000, 21000, 71000, 15000, 
     ],
 )
 def test_what_a_png_says_of_its_colours(upscaler, tmp_path, image, monkeypatch, name, content, said):
-    """Kept in a PNG, which then shows as its source does; named where it is lost, and would have changed a colour."""
+    """Kept in a PNG, which then shows as its source does; named where it is lost, and would have
+    changed a colour.
+    """
     image.save(tmp_path / "a.png")
     whole = (tmp_path / "a.png").read_bytes()
     extra = struct.pack(">L", len(content)) + name + content + struct.pack(">L", zlib.crc32(name + content))

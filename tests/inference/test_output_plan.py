@@ -133,7 +133,9 @@ def test_links_to_themselves_and_long_names_are_planned_or_a_line(tree):
 
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="modes of files are those of Unix")
 def test_a_folder_that_cannot_be_read_or_entered(tree, request):
-    """A problem each, not silence; and the bar over what cannot be looked at is drawn all the same."""
+    """A problem each, not silence; and the bar over what cannot be looked at is drawn all
+    the same.
+    """
     Path(".").resolve().chmod(0o755)
     Path("in/closed").mkdir(mode=0o000)
     Path("in/listed").mkdir()

@@ -86,7 +86,9 @@ def test_plan_covers_every_pixel_once_with_its_halo(tile, halo):
 
 
 def test_plan_by_hand():
-    """20 pixels, halo 2, tile 6: 16 inner pixels need 3 windows of 6 + 4; the last is moved back to end at 20."""
+    """20 pixels, halo 2, tile 6: 16 inner pixels need 3 windows of 6 + 4; the last is moved back to
+    end at 20.
+    """
     assert plan_axis(20, halo=2, tile=6) == (10, [(0, 0, 8), (6, 8, 12), (10, 12, 20)])
     assert plan_axis(10, halo=2, tile=6) == (10, [(0, 0, 10)])
     assert plan_axis(500, halo=2, tile=None) == (500, [(0, 0, 500)])
@@ -140,7 +142,9 @@ def test_every_generator_states_its_receptive_field(name):
 @pytest.mark.parametrize(("scale", "unshuffle"), [(2, 2), (1, 4)])
 @pytest.mark.parametrize("height", [200, 203])
 def test_a_network_that_unshuffles_shows_no_seams(scale, unshuffle, height):
-    """Its windows begin with its blocks of pixels; that the sizes are no multiples of them changes nothing."""
+    """Its windows begin with its blocks of pixels; that the sizes are no multiples of them changes
+    nothing.
+    """
     keras.utils.set_random_seed(scale)
     model = build_generator("rrdb", depth=1, width=8, growth=4, scale=scale, unshuffle=unshuffle)
     random = np.random.default_rng(scale)
@@ -174,7 +178,9 @@ SMALL = {
 @pytest.mark.parametrize("scale", [2, 4])
 @pytest.mark.parametrize("name", SMALL)
 def test_no_architecture_shows_seams_at_random_sizes(name, scale):
-    """To the last bit of uint8, but for values so near to a half that TensorFlow's order of summing, another for each size, decides."""
+    """To the last bit of uint8, but for values so near to a half that TensorFlow's order of
+    summing, another for each size, decides.
+    """
     assert {GENERATORS[small][0] for small in SMALL} == {cls for cls, _ in GENERATORS.values()}
     keras.utils.set_random_seed(scale)
     model = build_generator(name, scale=scale, **SMALL[name])

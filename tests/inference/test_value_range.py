@@ -1,4 +1,6 @@
-"""Networks from elsewhere whose values are not in [0, 1]: a photograph comes out as itself, in every format, by probe or by flag."""
+"""Networks from elsewhere whose values are not in [0, 1]: a photograph comes out as itself, in
+every format, by probe or by flag.
+"""
 
 import keras
 import numpy as np
@@ -24,7 +26,8 @@ def curve(slope, offset=0.0):
     return [keras.layers.Rescaling(slope, offset), keras.layers.Activation("tanh")]
 
 
-# Of each range a network such as people publish; to the first three grey and white in [0, 1] are something else, or no tell.
+# Of each range a network such as people publish; to the first three grey and white in [0, 1] are
+# something else, or no tell.
 NETWORKS = {
     "0_255": lambda: network(keras.layers.Rescaling(1.0, 2.5)),  # biases of two or three levels
     "-1_1": lambda: network(*curve(3.0)),
@@ -74,7 +77,9 @@ def test_a_photograph_comes_out_as_itself(tmp_path, photo, name, kind):
 
 
 def test_a_flag_names_what_no_probe_can_tell(tmp_path, photo, caplog):
-    """Of a network that turns grey into black the probe says that it does not know; the flag goes before it."""
+    """Of a network that turns grey into black the probe says that it does not know; the flag goes
+    before it.
+    """
     path = saved(network(*curve(40.0, -30.0)), tmp_path, "keras")
     engine = open_engine(path)
     assert str(engine.model.values) == "0_1"
@@ -95,7 +100,9 @@ def test_a_tanh_that_leaves_grey_and_white_alone_is_minus_one_to_one():
 
 @pytest.mark.parametrize("word", MODEL_RANGES)
 def test_names_and_their_limits(word):
-    """Black and white are the limits of what is taken, and come back from those of what is given."""
+    """Black and white are the limits of what is taken, and come back from those of what is
+    given.
+    """
     limits = {"0_1": (0, 1), "0_255": (0, 255), "-1_1": (-1, 1)}
     values = ValueRange.named(word)
     assert str(values) == word

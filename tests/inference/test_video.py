@@ -69,7 +69,8 @@ def test_time_stamps_rotation_range_colours_and_sound_are_kept(nearest, tmp_path
     result = upscale_video(Upscaler(nearest), source, tmp_path / f"b{suffix}")
     before, after = frames(source), frames(tmp_path / f"b{suffix}")
     assert result.frames == len(before) == len(after) == len(STAMPS) and not result.interrupted
-    # AAC begins before zero; Matroska knows no time before zero, so there FFmpeg moves sound and pictures on together
+    # AAC begins before zero; Matroska knows no time before zero, so there FFmpeg moves sound and
+    # images on together
     shift = 1024 / 44100 if suffix == ".mkv" else 0
     for index, (one, other) in enumerate(zip(before, after, strict=True)):
         assert other[0] == pytest.approx(one[0] + shift, abs=1e-3) and other[1:3] == one[1:3]

@@ -1,4 +1,6 @@
-"""Colours from YCbCr to RGB and back, against the standards' own equations (ITU-R BT.601, 709, 2020) computed here."""
+"""Colours from YCbCr to RGB and back, against the standards' own equations (ITU-R BT.601, 709,
+2020) computed here.
+"""
 
 import itertools
 
@@ -115,7 +117,9 @@ def test_chroma_lies_left_as_decoders_take_it():
     [(2, 360, 1440, 6), (2, 48, 192, 2), (2, 720, 2880, 2), (1, 360, 1440, 1), (0, 48, 192, 6)],
 )
 def test_a_matrix_that_is_not_named_stays_the_one_that_players_took(matrix, height, larger, said):
-    """Below 720 lines players take BT.601, from there on BT.709: a result that crosses the line has to say which."""
+    """Below 720 lines players take BT.601, from there on BT.709: a result that crosses the line has
+    to say which.
+    """
     frame = av.VideoFrame(height * 4 // 3, height, "yuv420p")
     frame.colorspace = matrix
     assert Colours(frame).tags(larger, larger * 4 // 3).matrix == said

@@ -1,4 +1,6 @@
-"""Damaged films: what can be decoded is kept, what is lost is counted; no traceback, no hang, no finished part lost."""
+"""Damaged films: what can be decoded is kept, what is lost is counted; no traceback, no hang, no
+finished part lost.
+"""
 
 import faulthandler
 import random
@@ -26,7 +28,9 @@ def whole(tmp_path_factory):
 
 
 def damaged(content, chance):
-    """Cut off, overwritten, zeroed, shortened in the middle, lengthened, or a few bits of the head turned."""
+    """Cut off, overwritten, zeroed, shortened in the middle, lengthened, or a few bits of the head
+    turned.
+    """
     content, place = bytearray(content), chance.randrange(len(content))
     kind = chance.randrange(6)
     if kind == 0:
@@ -170,7 +174,9 @@ def test_a_film_without_its_index_is_one_line(nearest, tmp_path):
 
 
 def test_ffmpegs_messages_stay_off(nearest, tmp_path):
-    """With them a decoder's thread waits for Python's lock while its caller holds it: 9 of 10 damaged films hung."""
+    """With them a decoder's thread waits for Python's lock while its caller holds it: 9 of 10
+    damaged films hung.
+    """
     upscale_video(Upscaler(nearest), make(Film("a.mp4"), tmp_path), tmp_path / "b.mp4")
     assert av.logging.get_level() is None
 

@@ -1,4 +1,6 @@
-"""Films of many makings, each compared with what FFmpeg itself decodes of it: frames, time stamps, aspect, colours, sound."""
+"""Films of many makings, each compared with what FFmpeg itself decodes of it: frames, time stamps,
+aspect, colours, sound.
+"""
 
 import numpy as np
 import pytest
@@ -34,13 +36,16 @@ def test_the_larger_film_is_the_film_larger(nearest, tmp_path, film):
     assert after.size == tuple(4 * side for side in before.size) or film.name.startswith("h264_odd")
     assert after.aspect == pytest.approx(before.aspect, rel=0.01) and after.rotation == before.rotation
     _check_times(film, before, after)
-    # FFmpeg's mean of a frame that holds two moments lies between them; that of the result is one of them
+    # FFmpeg's mean of a frame that holds two moments lies between them; that of the result is one
+    # of them
     assert np.abs(after.means - before.means).max() < (7 if film.fields else 1.2)
     _check_sound(film, before, after)
 
 
 def _check_times(film, before, after):
-    """FFmpeg gives wrong or falling stamps where the container stores none; there the frame rate says what is right."""
+    """FFmpeg gives wrong or falling stamps where the container stores none; there the frame rate
+    says what is right.
+    """
     expected = np.array([index / float(film.rate) for index in range(len(after.times))])
     if None not in before.times and all(np.diff(before.times) > 0):
         expected = np.array(before.times) - before.times[0]

@@ -21,7 +21,9 @@ def picture():
 
 
 def with_everything(path, folder):
-    """Two sounds, subtitles, chapters, a title; an attachment where the container has those; a cover."""
+    """Two sounds, subtitles, chapters, a title; an attachment where the container has those; a
+    cover.
+    """
     words = folder / "a.srt"
     words.write_text("1\n00:00:00,100 --> 00:00:00,300\nGood evening\n\n")
     plain = make(Film("plain.mkv", options={"bf": "0"}), folder)

@@ -52,7 +52,10 @@ def test_total_variation_by_hand():
 
 
 def test_feature_affinity_by_hand():
-    """Two places: features (3, 4) and (4, 3) have the cosine 24/25; (1) and (-2) have -1. The diagonal agrees."""
+    """Two places: features (3, 4) and (4, 3) have the cosine 24/25; (1) and (-2) have -1.
+
+    The diagonal agrees.
+    """
     teacher = tensor([[[[3.0, 4.0], [4.0, 3.0]]]])
     student = tensor([[[[1.0], [-2.0]]]])
     np.testing.assert_allclose(affinity(teacher)[0], [[1, 0.96], [0.96, 1]], rtol=1e-5)
@@ -147,7 +150,9 @@ def vgg_file(tmp_path_factory):
 
 
 def features_by_numpy(path, image):
-    """block1_conv1 before activation, of a picture in [0, 1]: RGB to BGR, means off, zero-padded 3×3, by explicit sums."""
+    """block1_conv1 before activation, of an image in [0, 1]: RGB to BGR, means off, zero-padded
+    3×3, by explicit sums.
+    """
     with np.load(path) as file:
         kernel, bias = file["block1_conv1__kernel"], file["block1_conv1__bias"]
     bgr = image[..., ::-1] * 255.0 - np.array([103.939, 116.779, 123.68])
@@ -193,7 +198,9 @@ def test_shifted_features_see_every_phase_of_the_poolings(vgg_file):
 
 
 def test_vgg19_is_the_one_of_keras(vgg_file):
-    """Same layer names, shapes and pooling as keras.applications: equal features with equal weights."""
+    """Same layer names, shapes and pooling as keras.applications: equal features with equal
+    weights.
+    """
     reference = keras.applications.VGG19(weights=None, include_top=False, input_shape=(32, 32, 3))
     loss = PerceptualLoss(layer="block2_conv2", vgg_weights=vgg_file)
     assert [layer.name for layer in reference.layers if "conv" in layer.name] == [*VGG19_LAYERS]
@@ -237,7 +244,9 @@ def test_the_grid_loss_is_the_strength_of_what_repeats_itself():
 
 
 def test_the_grid_loss_hardly_feels_texture():
-    """Of independent errors a place keeps a sixth, the mean over its 36 low-resolution pixels, less what all 16 sub-pixels share."""
+    """Of independent errors a place keeps a sixth, the mean over its 36 low-resolution pixels, less
+    what all 16 sub-pixels share.
+    """
     expected = 0.02 / 6 * math.sqrt(15 / 16)
     hr, sr = tensor(np.zeros((1, 240, 240, 3))), tensor(np.random.default_rng(4).normal(0, 0.02, (1, 240, 240, 3)))
     assert float(grid_loss(hr, sr, scale=4)) == pytest.approx(expected, rel=0.05)

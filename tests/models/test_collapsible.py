@@ -1,4 +1,6 @@
-"""The branches of a collapsible convolution against its one kernel: three convolutions by hand, in both precisions."""
+"""The branches of a collapsible convolution against its one kernel: three convolutions by hand, in
+both precisions.
+"""
 
 import keras
 import numpy as np
@@ -13,11 +15,11 @@ from models.compact import Compact
 def randomise(model, seed=0):
     rng = np.random.default_rng(seed)
     for weight in model.weights:
-        weight.assign(rng.normal(0, 0.1, weight.shape))  # outputs of a picture's size: the tolerances are absolute
+        weight.assign(rng.normal(0, 0.1, weight.shape))  # outputs of an image's size: the tolerances are absolute
 
 
 def branches_by_hand(layer, x):
-    """The block as its papers draw it: every branch convolves the picture, the sums follow."""
+    """The block as its papers draw it: every branch convolves the image, the sums follow."""
     plain = ops.conv(x, layer.kernel, padding="same")
     wide = ops.conv(ops.conv(x, layer.squeeze[None, None], padding="same"), layer.wide_kernel, padding="same")
     y = plain + wide + layer.bias

@@ -1,6 +1,6 @@
 """Colours stay after a short training of every student.
 
-What is white, black or grey in the small picture is so in the large one.
+What is white, black or grey in the small image is so in the large one.
 """
 
 import keras
@@ -20,7 +20,9 @@ STUDENTS = [name for name in models.GENERATORS if name not in ("srresnet", "edsr
 
 
 def batches():
-    """Crops of two photographs, half of them; the rest flat, as much of a picture is, of any colour and of the extremes."""
+    """Crops of two photographs, half of them; the rest flat, as much of an image is, of any colour
+    and of the extremes.
+    """
     pictures = [photographs.astronaut()[:512, :512] / np.float32(255), photographs.coffee() / np.float32(255)]
     small = [hr.reshape(hr.shape[0] // 4, 4, hr.shape[1] // 4, 4, 3).mean((1, 3)) for hr in pictures]
     rng = np.random.default_rng(0)

@@ -1,4 +1,6 @@
-"""Parameter counts from the papers and published weight files; shapes; receptive fields measured by gradients."""
+"""Parameter counts from the papers and published weight files; shapes; receptive fields measured by
+gradients.
+"""
 
 import keras
 import numpy as np
@@ -33,7 +35,8 @@ def small(name, *, width=8):
         ("fast_srgan", 167_211),
         ("fast_srgan_6x32", 167_459),
         ("fast_srgan_6x32_bilinear", 167_459 - 2 * 9 * 32 * 96 - 2 * 96),  # convolutions to 32 channels, not to 128
-        # 11,233 and 7,393 with the 3×3 transposed convolution (64·9·3 + 3) in place of the 1×1 one (64·48 + 48).
+        # 11,233 and 7,393 with the 3×3 transposed convolution (64·9·3 + 3) in place of the 1×1 one
+        # (64·48 + 48).
         ("compressed_rrdb", 11_233 - 1_731 + 3_120),
         ("compressed_rrdb_small", 7_393 - 1_731 + 3_120),
     ],
@@ -62,7 +65,9 @@ def test_dense_head_of_esrgan():
 
 
 def test_unet_discriminator_parameters():
-    """As Real-ESRGAN's code counts; the directions of the power iteration are no parameters there."""
+    """As Real-ESRGAN's code counts; the directions of the power iteration are no parameters
+    there.
+    """
     weights = models.build_discriminator("unet", size=96).trainable_weights
     assert sum(int(np.prod(weight.shape)) for weight in weights) == 4_376_897
 
@@ -109,7 +114,9 @@ def test_scales(name, options, scale):
     ("name", "options", "scale"), [*((*form, scale) for form in FORMS for scale in (1, 4)), ("srresnet", {}, 3)]
 )
 def test_receptive_field_is_the_reach_of_the_gradient(name, options, scale):
-    """The outermost input pixel that the output block of one low-resolution pixel depends on is `receptive_field` away, and no further."""
+    """The outermost input pixel that the output block of one low-resolution pixel depends on is
+    `receptive_field` away, and no further.
+    """
     depth = 1 if name == "rrdb" else 2  # through two RRDBs the outermost gradient is too small for a float32
     model = models.build_generator(name, depth=depth, width=8, scale=scale, **options)
     assert model.scale == scale
@@ -126,7 +133,9 @@ def test_receptive_field_is_the_reach_of_the_gradient(name, options, scale):
 
 
 def checkerboard(model):
-    """How far the brightest and the darkest of the scale² sub-pixels are apart in the network's picture of a flat grey, far from its border."""
+    """How far the brightest and the darkest of the scale² sub-pixels are apart in the network's
+    image of a flat grey, far from its border.
+    """
     scale, margin = model.scale, model.receptive_field + 1
     size = 2 * margin + 4
     sr = np.array(model(np.full((1, size, size, 3), 0.5, np.float32), training=False))[0]

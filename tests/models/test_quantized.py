@@ -1,4 +1,6 @@
-"""The quantised student: its rounding against numpy, its gradient, and that the exported integers give what it gives."""
+"""The quantised student: its rounding against numpy, its gradient, and that the exported integers
+give what it gives.
+"""
 
 import keras
 import numpy as np
@@ -99,7 +101,9 @@ def test_the_luma_is_brought_to_three_colours_without_a_loss():
 
 
 def test_a_rounded_interpolation_keeps_a_flat_image_flat():
-    """Each plane's sum is right to half a step, where weights rounded one by one are off by up to four."""
+    """Each plane's sum is right to half a step, where weights rounded one by one are off by up to
+    four.
+    """
     kernel = np.random.default_rng(4).normal(size=(3, 3, 3, 48)).astype("float32")
     rounded = np.array(quantise_interpolation(tf.constant(kernel)))
     step = np.abs(kernel).max(axis=(0, 1, 2)) * (130 / 127) / 127

@@ -60,7 +60,9 @@ def small(tmp_path):
 
 
 def _damaged(content, chance):
-    """The bytes with a few of them changed, a piece zeroed, the end cut off, or what the file says of itself garbled."""
+    """The bytes with a few of them changed, a piece zeroed, the end cut off, or what the file says
+    of itself garbled.
+    """
     content, kind = bytearray(content), chance.randrange(4)
     if kind == 0:
         for _ in range(chance.choice([1, 4, 32])):
@@ -157,7 +159,9 @@ def test_what_is_not_finite_is_neither_kept_nor_loaded(small, tmp_path, value):
     "name", ["compact_s", "edsr_8x64", "srresnet", "rrdb", "compressed_rrdb", "fast_srgan", "srvgg"]
 )
 def test_no_honest_generator_is_taken_for_one_too_large(name, monkeypatch):
-    """Of the bounds on a file: every network of ours has at least as many weights as they ask for."""
+    """Of the bounds on a file: every network of ours has at least as many weights as they
+    ask for.
+    """
     for sizes in ({"scale": 8, "depth": 1, "width": 2}, {"depth": 2, "width": 8}):
         _fits_its_own_file(models.build_generator(name, **sizes), monkeypatch)
 

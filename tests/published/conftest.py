@@ -1,8 +1,11 @@
-"""Small networks of random weights that other people's own code made, and what it gives for an image each.
+"""Small networks of random weights that other people's own code made, and what it gives for an
+image each.
 
-files.zip: by PyTorch 2.13 and the classes of spandrel 0.4.2 (RRDB in three sets of names, SRVGGNetCompact, SPAN), or classes written from the
-public code (BasicSR's EDSR and MSRResNet, EDSR-PyTorch, the tutorial's SRResNet); weights rounded to 16 bits, zip, legacy and safetensors.
-answers.npz in it: NAME.x, an image (h, w, 3) in [0, 1], and NAME.y, what the network makes of it there.
+files.zip: by PyTorch 2.13 and the classes of spandrel 0.4.2 (RRDB in three sets of names,
+SRVGGNetCompact, SPAN), or classes written from the public code (BasicSR's EDSR and MSRResNet,
+EDSR-PyTorch, the tutorial's SRResNet); weights rounded to 16 bits, zip, legacy and safetensors.
+answers.npz in it: NAME.x, an image (h, w, 3) in [0, 1], and NAME.y, what the network makes of it
+there.
 """
 
 import zipfile

@@ -1,4 +1,6 @@
-"""Damaged files of every kind: a line or a network, nothing run, and no memory beyond ten times the file."""
+"""Damaged files of every kind: a line or a network, nothing run, and no memory beyond ten times the
+file.
+"""
 
 import io
 import random
@@ -50,7 +52,9 @@ sys.addaudithook(watch)
 
 
 def damaged(content, chance):
-    """The bytes with a few changed, a piece zeroed, doubled or moved, instructions put in, or the end cut off."""
+    """The bytes with a few changed, a piece zeroed, doubled or moved, instructions put in, or the
+    end cut off.
+    """
     content, kind = bytearray(content), chance.randrange(6)
     at = chance.randrange(min(len(content), chance.choice([200, 4000, len(content)])))
     if kind == 0:
@@ -71,7 +75,9 @@ def damaged(content, chance):
 
 
 def with_damaged_pickle(content, chance):
-    """A zip archive whose other entries and check sums are right: the damage reaches the reader of the pickle."""
+    """A zip archive whose other entries and check sums are right: the damage reaches the reader of
+    the pickle.
+    """
     archive, buffer = zipfile.ZipFile(io.BytesIO(content)), io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as changed:
         for name in archive.namelist():
@@ -96,7 +102,9 @@ def look(path):
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
-    """Files of a quarter of a megabyte and more: of smaller ones the reader's own modules take more than ten times the size."""
+    """Files of a quarter of a megabyte and more: of smaller ones the reader's own modules take more
+    than ten times the size.
+    """
     from tests.published.test_reader import compact
 
     folder = tmp_path_factory.mktemp("large")

@@ -84,12 +84,16 @@ def test_comes_back_from_our_file_and_tiles_by_its_receptive_field(files, tmp_pa
     [("span_x4.safetensors", 21), ("edsr_basicsr_x4.pth", 6), ("edsr_original_x2.pt", 8), ("msrresnet_x4.pth", 5)],
 )
 def test_receptive_field_of_networks_that_only_come_from_files(files, name, halo):
-    """Counted by hand, in low-resolution pixels: 1 for each 3×3 there, 1/2 or less for each behind an enlargement, rounded up."""
+    """Counted by hand, in low-resolution pixels: 1 for each 3×3 there, 1/2 or less for each behind
+    an enlargement, rounded up.
+    """
     assert imported(files, name)[1].receptive_field == halo
 
 
 def keras_2_file(path, *, depth, width, seed=0, config=None):
-    """SRResNet in the layout of `save_weights` of Keras 2 on the clean SRGAN code; returns f(image in [0, 1]) after that code."""
+    """SRResNet in the layout of `save_weights` of Keras 2 on the clean SRGAN code; returns f(image
+    in [0, 1]) after that code.
+    """
     rng, layers = np.random.default_rng(seed), []
 
     def add(kind, **weights):

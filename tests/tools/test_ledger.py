@@ -1,4 +1,6 @@
-"""The commands behind the ledgers: those that docs/distillation.md tells of, with flags that they know."""
+"""The commands behind the ledgers: those that docs/distillation.md tells of, with flags that they
+know.
+"""
 
 import shlex
 import subprocess
@@ -16,7 +18,8 @@ FIDELITY, PERCEPTUAL = (
     Experiment(hr_dir="P", valid_dir="O", perceptual=True),
 )
 PUBLISHED = Experiment(hr_dir="P", valid_dir="O", published=True, updates=100, seeds=("0", "3"))
-# What `make ledger` and `make ledger-perceptual` ran when docs/results was measured; seed 2 of the first.
+# What `make ledger` and `make ledger-perceptual` ran when docs/results was measured; seed 2 of the
+# first.
 RAN = """
 train_student.py --flagfile=tools/ledger.txt --hr_dir=P --valid_dir=O --seed=2 --run_dir=runs/ledger/alone_2
 distill.py --method=g2g --teacher=edsr_8x64 --flagfile=tools/ledger.txt --hr_dir=P --valid_dir=O --seed=2 --run_dir=runs/ledger/g2g_2

@@ -1,4 +1,6 @@
-"""A finished run becomes a shipped network, and says nothing of the machine that it was trained on."""
+"""A finished run becomes a shipped network, and says nothing of the machine that it was
+trained on.
+"""
 
 import json
 import subprocess

@@ -138,7 +138,9 @@ def test_facts_come_back_and_old_seals_have_none(tmp_path):
 
 
 def test_any_damage_to_any_byte_falls_back(tmp_path):
-    """One bit of each byte of the seal and of each file, in turn: the checkpoint is used only where the seal means the same."""
+    """One bit of each byte of the seal and of each file, in turn: the checkpoint is used only where
+    the seal means the same.
+    """
     first, second = {"best": tf.Variable(1.0)}, {"best": tf.Variable(2.0)}
     Checkpoints(tmp_path, first).save(1, validation="a")
     Checkpoints(tmp_path, second).save(2, validation="a")

@@ -47,7 +47,9 @@ def train(path, *, batches=batches, steps=(8,), network="compact_xs", name="adam
 
 
 def poisoned(*numbers, times=10**9):
-    """The batches of `batches`, those of these numbers full of NaN, the first so many times that they are asked for."""
+    """The batches of `batches`, those of these numbers full of NaN, the first so many times that
+    they are asked for.
+    """
     asked = []
 
     def make(start):
@@ -83,7 +85,9 @@ def without(*numbers):
     [("compact_xs", "adam"), ("compact_xs", "muon"), pytest.param("srresnet", "adam", marks=pytest.mark.slow)],
 )
 def test_a_sick_update_is_as_if_its_batch_had_not_been(tmp_path, network, name, caplog):
-    """Weights, moments and batch statistics, compared with a run that never saw the two batches. srresnet has batch normalisation."""
+    """Weights, moments and batch statistics, compared with a run that never saw the two batches.
+    srresnet has batch normalisation.
+    """
     sick, optimizer, summaries = train(tmp_path / "sick", batches=poisoned(2, 5), network=network, name=name)
     sound, reference, _ = train(tmp_path / "sound", batches=without(2, 5), steps=(6,), network=network, name=name)
     for a, b in zip(sick.get_weights(), sound.get_weights(), strict=True):
@@ -142,7 +146,9 @@ def test_weights_that_cannot_be_written_are_one_line(tmp_path):
 
 
 def test_batches_that_can_no_longer_be_made_are_one_line(tmp_path):
-    """What the data raises in a thread of tf.data comes out as the user's line, and the last checkpoint stays."""
+    """What the data raises in a thread of tf.data comes out as the user's line, and the last
+    checkpoint stays.
+    """
 
     def broken(start):
         def generate():

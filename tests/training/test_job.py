@@ -36,7 +36,9 @@ def test_schedules_that_cannot_be_are_refused(values, said):
 
 
 def test_the_phases_of_a_teacher():
-    """Content, on its term alone, leaves the GAN phase out of account, and that has the weights of the settings."""
+    """Content, on its term alone, leaves the GAN phase out of account, and that has the weights of
+    the settings.
+    """
     weights = {"content_weight": 0.5, "pixel_weight": 4.0, "adversarial_weight": 1e-3, "tv_weight": 8e-8}
     job_of = job(content_loss="pixel", discriminator="patch", patch_size=8, steps=6, adversarial_steps=3, **weights)
     pixel, content, gan = phases_without_teacher(job_of, content_steps=4)

@@ -1,4 +1,6 @@
-"""The loop on a small network and made-up batches: exact resume, phases, kept weights, what TensorBoard gets."""
+"""The loop on a small network and made-up batches: exact resume, phases, kept weights, what
+TensorBoard gets.
+"""
 
 import numpy as np
 import pytest
@@ -29,7 +31,9 @@ def batches(start):
 
 
 class Darkness:
-    """Ranks a network by how dark its picture of mid-grey is: a number that training towards half brightness moves."""
+    """Ranks a network by how dark its image of mid-grey is: a number that training towards half
+    brightness moves.
+    """
 
     def __init__(self, *, brighter_by=0.0):
         """brighter_by: subtracted from the number; another one is another validation set."""
@@ -44,8 +48,8 @@ class Darkness:
 
 
 def train(path, *, steps=(8,), stop=None, learning_rate=1e-2, keep="best", validator=None, branch=None, folder=None):
-    """Train phases of that many steps; `stop` ends the batches of a run early, as a kill would. branch: the number of a phase
-    that is a side branch of the first.
+    """Train phases of that many steps; `stop` ends the batches of a run early, as a kill would.
+    branch: the number of a phase that is a side branch of the first.
     """
     tf.keras.utils.set_random_seed(3)
     model = models.build_generator("compact_xs", depth=1, width=4)
@@ -78,7 +82,9 @@ def weights(path):
 
 
 def test_resume_equals_an_uninterrupted_run(tmp_path):
-    """Stopped after step 5 of 8, it goes on from the checkpoint at 3 and ends with the same bits."""
+    """Stopped after step 5 of 8, it goes on from the checkpoint at 3 and ends with the same
+    bits.
+    """
     whole, _ = train(tmp_path / "whole")
     with pytest.raises(StopIteration):
         train(tmp_path / "stopped", stop=5)
@@ -105,8 +111,9 @@ def same(one, other):
 
 @pytest.mark.slow
 def test_a_side_branch_leaves_the_run_as_it_is(tmp_path):
-    """Phase, branch, phase: the last one and the result are those of a run without the branch, which has batches and start of
-    the phase after the first. So they are where the branch comes later, to a run that is finished.
+    """Phase, branch, phase: the last one and the result are those of a run without the branch,
+    which has batches and start of the phase after the first. So they are where the branch comes
+    later, to a run that is finished.
     """
     plain, _ = train(tmp_path / "plain", steps=(4, 8), keep="last")
     branched, summaries = train(tmp_path / "branched", steps=(4, 8, 8), branch=1, keep="last")
@@ -142,11 +149,13 @@ def test_a_finished_run_changes_nothing(tmp_path):
 
 
 def test_best_keeps_the_best_and_last_the_last(tmp_path):
-    # The output starts at the anchor's brightness and is trained towards half of it: darkness only grows.
+    # The output starts at the anchor's brightness and is trained towards half of it: darkness only
+    # grows.
     folder, summaries = train(tmp_path / "best", learning_rate=1e-3)
     assert models.read_facts(folder.weights)["step"] == 8
     assert summaries[0]["metrics"]["darkness"] > 0.5
-    # Ascent instead of descent: the best is the beginning, the last is the end. The summary tells of what was kept.
+    # Ascent instead of descent: the best is the beginning, the last is the end. The summary tells
+    # of what was kept.
     folder, summaries = train(tmp_path / "best_is_first", learning_rate=-1e-3)
     assert models.read_facts(folder.weights)["step"] == 0
     assert models.read_facts(folder.last_weights)["step"] == 8
@@ -163,7 +172,9 @@ def test_best_keeps_the_best_and_last_the_last(tmp_path):
 
 
 def test_best_is_measured_again_where_validation_has_changed(tmp_path, caplog):
-    """On the first set every network is darker by 5, so no later one would ever beat what was kept before the change."""
+    """On the first set every network is darker by 5, so no later one would ever beat what was kept
+    before the change.
+    """
     caplog.set_level("INFO", logger="absl")
     with pytest.raises(StopIteration):
         train(tmp_path, stop=5, learning_rate=1e-3, validator=Darkness(brighter_by=-5.0))
@@ -178,7 +189,9 @@ def test_best_is_measured_again_where_validation_has_changed(tmp_path, caplog):
 
 
 def test_what_was_kept_stays_where_it_is_best_on_the_new_set_too(tmp_path):
-    """And the moving average goes on from where it was: but for the curves, as if nothing had been measured."""
+    """And the moving average goes on from where it was: but for the curves, as if nothing had been
+    measured.
+    """
     whole, _ = train(tmp_path / "whole", learning_rate=-1e-3)
     with pytest.raises(StopIteration):
         train(tmp_path / "changed", stop=5, learning_rate=-1e-3, validator=Darkness(brighter_by=5.0))

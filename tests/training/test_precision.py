@@ -1,4 +1,4 @@
-"""Mixed precision stays inside the networks: float32 variables, float32 pictures and logits."""
+"""Mixed precision stays inside the networks: float32 variables, float32 images and logits."""
 
 import keras
 import numpy as np

@@ -27,7 +27,9 @@ def begun(path, config):
 
 
 def tree(path):
-    """{relative path: content, or where a link points} of all that lies in a folder, but the lock."""
+    """{relative path: content, or where a link points} of all that lies in a folder, but
+    the lock.
+    """
     found = {}
     for item in path.rglob("*"):
         name = item.relative_to(path).as_posix()
@@ -78,7 +80,9 @@ def test_a_file_in_the_way(tmp_path):
 
 
 def fail_in(folder, config, **options):
-    """As a command that opens its run, writes a first checkpoint, weights and curves, and fails before its first update."""
+    """As a command that opens its run, writes a first checkpoint, weights and curves, and fails
+    before its first update.
+    """
     with pytest.raises(UserError, match="too large"), folder:
         folder.open(config, fixed={"seed"}, **options)
         folder.begin()

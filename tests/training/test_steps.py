@@ -35,7 +35,9 @@ def optimizer_for(model, learning_rate=1e-3):
 
 
 def test_pixel_step_is_one_adam_update():
-    """Adam's first update is learning_rate · g / (|g| + ε'), so it moves each weight by the rate, against the gradient's sign."""
+    """Adam's first update is learning_rate · g / (|g| + ε'), so it moves each weight by the rate,
+    against the gradient's sign.
+    """
     model = small_student()
     lr, hr = batch()
     with tf.GradientTape() as tape:
@@ -52,7 +54,9 @@ def test_pixel_step_is_one_adam_update():
 
 
 def test_muon_moves_kernels_along_the_nearest_orthonormal_matrix():
-    """U Vᵀ of the first gradient's SVD; five Newton-Schulz steps bring its singular values to between 0.7 and 1.2. Biases move as with Adam."""
+    """U Vᵀ of the first gradient's SVD; five Newton-Schulz steps bring its singular values to
+    between 0.7 and 1.2. Biases move as with Adam.
+    """
     model = small_student()
     lr, hr = batch()
     with tf.GradientTape() as tape:
@@ -118,7 +122,8 @@ def test_adversarial_step_updates_both_and_reports_unweighted_terms(loss):
     terms = step(lr, hr)
     assert set(terms) == {"content", "pixel", "adversarial", "discriminator"}
     assert float(terms["content"]) == pytest.approx(expected, rel=1e-5)
-    # With weight on the adversarial term alone, the generator can only have moved through the discriminator.
+    # With weight on the adversarial term alone, the generator can only have moved through the
+    # discriminator.
     assert any(not np.array_equal(a, b) for a, b in zip(generator, model.get_weights(), strict=True))
     assert any(not np.array_equal(a, b) for a, b in zip(critic, adversary.discriminator.get_weights(), strict=True))
 
@@ -228,7 +233,9 @@ def test_the_update_compiled_by_xla_is_the_update():
 
 
 def test_parts_of_a_batch_add_up_to_the_whole():
-    """The mean of the parts' gradients is the gradient of the batch: one Adam update, with its norm clipped as a whole."""
+    """The mean of the parts' gradients is the gradient of the batch: one Adam update, with its norm
+    clipped as a whole.
+    """
     keras.utils.set_random_seed(1)
     (whole, in_parts), optimizers = two_models(), []
     lr, hr = (tf.concat(pair, axis=0) for pair in zip(batch(0), batch(1), strict=True))
@@ -246,7 +253,9 @@ def test_parts_of_a_batch_add_up_to_the_whole():
 
 
 def test_an_overflow_halves_the_loss_scale_and_skips_the_step():
-    """float16 gradients end at 65,504: a loss of a thousand overflows at the first scale of 2^15, and no longer after some halvings."""
+    """float16 gradients end at 65,504: a loss of a thousand overflows at the first scale of 2^15,
+    and no longer after some halvings.
+    """
     keras.config.set_dtype_policy("mixed_float16")
     try:
         keras.utils.set_random_seed(1)

@@ -1,4 +1,6 @@
-"""Adapt: the labels are the teacher's, the student approaches it on images held out, and nothing is said that is not so."""
+"""Adapt: the labels are the teacher's, the student approaches it on images held out, and nothing is
+said that is not so.
+"""
 
 import json
 import os
@@ -27,7 +29,9 @@ SHIPPED = ROOT / "weights/compact_xs.weights.h5"
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """Three JPEG images, three originals, and a teacher that is the shipped compact_xs but for its last bias; the current folder."""
+    """Three JPEG images, three originals, and a teacher that is the shipped compact_xs but for its
+    last bias; the current folder.
+    """
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     for folder, scale, suffix in (("mine", 1, "jpg"), ("originals", 4, "png")):
@@ -56,7 +60,10 @@ def told(**values):
 
 
 def run(command="distill.py", **values):
-    """The command in a process of its own: what it sets in TensorFlow stays for good. Returns what it said."""
+    """The command in a process of its own: what it sets in TensorFlow stays for good.
+
+    Returns what it said.
+    """
     values = {**COMMON, **values} if command == "distill.py" else values
     flags = [f"--{name}" if value is True else f"--{name}={value}" for name, value in values.items()]
     done = subprocess.run([sys.executable, str(ROOT / command), *flags], capture_output=True, text=True, timeout=300)
@@ -173,7 +180,9 @@ def test_a_run_that_goes_on_ends_with_the_same_bits(here):
 
 @pytest.mark.slow
 def test_a_finished_run_is_quantised_and_exported(here):
-    """The labels stay the teacher's, the guide is the student's float self, and the int8 file is calibrated on these images."""
+    """The labels stay the teacher's, the guide is the student's float self, and the int8 file is
+    calibrated on these images.
+    """
     run(run_dir="runs/adapt")
     run(qat=True, content_loss="pixel", run_dir="run_qat")
     report = json.loads(Path("run_qat/report.json").read_text())

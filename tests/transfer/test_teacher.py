@@ -1,4 +1,6 @@
-"""The teacher's pictures from disc: aligned with the crops, rebuilt when stale, the same losses as from the teacher itself."""
+"""The teacher's images from disc: aligned with the crops, rebuilt when stale, the same losses as
+from the teacher itself.
+"""
 
 import json
 import subprocess
@@ -34,7 +36,9 @@ def store(pictures, tmp_path):
 
 
 def test_crops_are_aligned_with_hr(store, tmp_path):
-    """With the original itself for a teacher, the third crop is the second, whatever place and orientation."""
+    """With the original itself for a teacher, the third crop is the second, whatever place and
+    orientation.
+    """
     originals = iter([store.hr(i) for i in range(len(store))])
     teacher = open_teacher_pictures(store, upscale=lambda lr: next(originals), teacher_key="", cache_dir=tmp_path)
     for lr, hr, sr_teacher in data.batches(store, batch_size=8, patch_size=8, seed=1, teacher=teacher).take(3):

@@ -1,4 +1,6 @@
-"""The page, built with small students of both forms and whatever is shipped, and a browser to visit it."""
+"""The page, built with small students of both forms and whatever is shipped, and a browser to visit
+it.
+"""
 
 import json
 import shutil
@@ -19,7 +21,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 @pytest.fixture(scope="session")
 def students_folder(tmp_path_factory):
-    """Files as export_tflite.py writes them: tiny.tflite, tiny.int8.tflite, with weights that are not their initial ones, and the shipped ones."""
+    """Files as export_tflite.py writes them: tiny.tflite, tiny.int8.tflite, with weights that are
+    not their initial ones, and the shipped ones.
+    """
     import keras
 
     import models
@@ -55,7 +59,9 @@ def page_folder(students_folder, tmp_path_factory):
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Files as `python -m http.server` serves them, and without a line for each; with the headers that allow threads where asked."""
+    """Files as `python -m http.server` serves them, and without a line for each; with the headers
+    that allow threads where asked.
+    """
 
     def __init__(self, *args, isolated=False, **kwargs):
         self.isolated = isolated
@@ -73,7 +79,9 @@ class Handler(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def visit(page_folder, tmp_path_factory):
-    """A function that plays one of drive.mjs's scenarios in headless Chromium and returns what was seen."""
+    """A function that plays one of drive.mjs's scenarios in headless Chromium and returns what was
+    seen.
+    """
     node, browser = shutil.which("node"), next(filter(None, map(shutil.which, BROWSERS)), None)
     if not node or not browser:
         pytest.skip(f"{'node' if not node else 'Chromium'} is not installed")

@@ -25,7 +25,9 @@ def build(*flags):
 @pytest.mark.parametrize("name", ["tiny", "tiny.int8"])
 @pytest.mark.parametrize("height, width", [(1, 1), (64, 96), (33, 70)])
 def test_sizes_written_into_the_file_give_the_open_files_picture(students_folder, name, height, width):
-    """What the page does: write the window's size over the file's, then run it with nothing resized."""
+    """What the page does: write the window's size over the file's, then run it with nothing
+    resized.
+    """
     content, entry = read_student(students_folder / f"{name}.tflite")
     content = bytearray(content)
     for offset, factor in entry["sizes"]:

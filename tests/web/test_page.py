@@ -20,7 +20,7 @@ def read(path):
 
 
 def apart(path, expected):
-    """The largest difference of a picture file from an array, in 1/255."""
+    """The largest difference of an image file from an array, in 1/255."""
     picture = read(path).astype(int)
     assert picture.shape == expected.shape
     return np.abs(picture - expected).max()
@@ -68,7 +68,7 @@ def test_what_is_seen_at_full_size(visit, expected):
     assert seen["zoom"] == "100 %"
     for side, sr in (("student", expected[seen["student"]]), ("bicubic", bicubic(read(SAMPLE), 4))):
         view = read(seen["views"][side])[:, 20:-20]  # without the divider at the border
-        # Beside many students the view is higher than the picture.
+        # Beside many students the view is higher than the image.
         beyond = max(0, (view.shape[0] - sr.shape[0]) // 2 + 1)
         view = view[beyond : view.shape[0] - beyond]
         top, left = (sr.shape[0] - view.shape[0]) / 2, (sr.shape[1] - view.shape[1]) / 2
@@ -119,7 +119,9 @@ GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
 
 @pytest.mark.slow
 def test_the_graphics_card_gives_the_processors_image(visit, expected):
-    """Chromium's software adapter for WebGPU; what it does not run goes to the processor, and the page says so."""
+    """Chromium's software adapter for WebGPU; what it does not run goes to the processor, and the
+    page says so.
+    """
     seen = visit("upscale", arguments=GPU, gpu=True, students=["compact_xs", "compact_s", "tiny.int8"])
     on_gpu = {result["name"]: "on the graphics card" in result["status"] for result in seen["results"]}
     assert on_gpu["compact_xs"] and on_gpu["compact_s"]
