@@ -147,7 +147,7 @@ def test_two_processes_one_killed_and_started_again_end_where_one_device_does(tm
         ),
         *("--batch_size=4", "--patch_size=8", "--checkpoint_every=20", "--validate_every=50", "--log_every=5"),
         *("--student=compact_xs", "--depth=1", "--width=8", "--steps=200", "--schedule=constant"),
-        # Muon makes a direction of weak gradient as large as the others, the rounding of sums with it.
+        # Muon enlarges directions of weak gradient, and with them the rounding of sums.
         *("--optimizer=adam", "--learning_rate=5e-4"),
         f"--cache_dir={tmp_path}/cache",
     ]
