@@ -4,7 +4,7 @@
     python upscale.py holiday/                                 every image under it, into holiday_x4/; called again it goes on
     python upscale.py logo.png scan.tif -o large/              into a folder
     python upscale.py photo.jpg --fit=3840x2160                or --scale=2, --width=1920, --height=1080
-    python upscale.py photo.jpg --model=compact_s_perceptual   sharper
+    python upscale.py photo.png --model=compact_s_perceptual   sharper, for clean images
     python upscale.py clip.mp4 -o large.mp4                    needs requirements-video.txt
     ffmpeg … | python upscale.py - --video_size=640x360 | …    raw RGB frames from standard input to standard output
 

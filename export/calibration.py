@@ -19,7 +19,7 @@ from settings.fields import Command
 from settings.files import ExportTflite
 
 DEFAULT_SIZE = 64
-_CALIBRATED = 64  # images looked at, and crops drawn from them
+_CALIBRATED, _FEWEST = 64, 16  # images looked at, and crops drawn from them; large crops are fewer
 _PROVEN = 3
 _PROOF_SIDE = 256  # low-resolution pixels: enough to see every operation at work, seconds for the slowest network
 
@@ -37,18 +37,21 @@ def calibration_pictures(
     *,
     height: int | None = None,
     width: int | None = None,
-    count: int = _CALIBRATED,
+    count: int | None = None,
     seed: int = 0,
 ) -> list[np.ndarray]:
     """Low-resolution crops for calibration: real ones, the model's own outputs, and the ends of the
     range.
 
     pictures: (h, w, 3) uint8, low-resolution, at least one; `count` crops are drawn by `seed`, of
-    height × width, or 64 × 64 where the file takes any size. The model's outputs stand for sharp
-    images, which people upscale too and which training does not show. Black and white pin the
+    height × width, or 64 × 64 where the file takes any size. By default there are 64 of these, and
+    of larger ones as many as have as many pixels, but 16 at least. The model's outputs stand for
+    sharp images, which people upscale too and which training does not show. Black and white pin the
     input's range to [0, 1]. Returns a list of (1, h, w, 3) float32 in [0, 1].
     """
     size = (height or DEFAULT_SIZE, width or DEFAULT_SIZE)
+    count = count or min(_CALIBRATED, max(_FEWEST, _CALIBRATED * DEFAULT_SIZE**2 // (size[0] * size[1])))
+    pictures = spread(pictures, count)
     rng = np.random.default_rng(seed)
     engine = KerasEngine(model)
     crops = [np.full((1, *size, 3), value, np.float32) for value in (0.0, 1.0)]

@@ -37,7 +37,9 @@ _JPEG_IN_TIFF = (6, 7, 33007, 34892)  # compressions: old, new, alternative, los
 class Networks:
     """The networks of one call of upscale.py.
 
-    Each is opened when the first file needs it, and a line says which it is and why.
+    Each is opened when the first file needs it. A line says which it is and why, whenever it is
+    another one than that of the file before. Where somebody named one that was made for clean
+    images, a line warns of the first file that is none.
     """
 
     def __init__(self, settings: Upscaling, *, shipped: Path = weights.FOLDER):
@@ -45,11 +47,12 @@ class Networks:
 
         Raises UserError for a named one that cannot be opened.
         """
-        self._settings, self._shipped, self._opened = settings, shipped, {}
+        self._settings, self._shipped, self._opened, self._said = settings, shipped, {}, None
         self._only = None if settings.model is None else open_upscaler(settings, settings.model)
         if settings.strength is not None and self._only is None:
             phase_files(weights.DEFAULT)  # raises before the first file
         self._chooses = self._only is None and self._has_photo()
+        self._warns = self._only is not None and self._is_for_clean_images(settings.model)
         self.scale = self._only.scale if self._only else weights.scale_of(weights.DEFAULT, folder=shipped)
         self.memory_mb = settings.memory_mb
 
@@ -57,6 +60,10 @@ class Networks:
         """The Upscaler for an image that was read from `path`; of an animation its first frame
         decides.
         """
+        if self._warns and (trace := trace_of_loss(path, image)):
+            self._warns = False
+            model = self._settings.model
+            logging.warning("%s %s: %s enlarges that too; %s removes it", path.name, trace, model, weights.PHOTO)
         if not self._chooses:
             return self._only or self._open(weights.DEFAULT, "as shipped")
         trace = trace_of_loss(path, image)
@@ -81,9 +88,17 @@ class Networks:
             return False
         return len({weights.scale_of(name, folder=self._shipped) for name in both}) == 1
 
+    def _is_for_clean_images(self, model):
+        """Whether it is shipped and for clean images, and there is another for photographs."""
+        name = str(model).removesuffix(".int8")
+        others = name in weights.names() and not name.endswith(weights.PHOTO_SUFFIX)
+        return others and weights.network_file(weights.PHOTO, folder=self._shipped) is not None
+
     def _open(self, name, why):
-        if name not in self._opened:
+        if name != self._said:
             logging.info("model: %s, %s; --model takes another", name, why)
+            self._said = name
+        if name not in self._opened:
             file = weights.network_file(name, kind=self._settings.engine, folder=self._shipped)
             mixed = self._settings.strength is not None
             self._opened[name] = open_upscaler(self._settings, name if mixed or file is None else file)

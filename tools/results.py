@@ -32,10 +32,11 @@ _PURPOSES = {
 # The rows of README.md: what a reader wants, and the network for it.
 _CHOICES = {
     "compact_s.int8": "faithful, small and fast: an app, a machine without a GPU",
-    "compact_s": "the same in floats; `upscale.py` takes it for clean images",
-    "compact_s_photo": "JPEG, noisy or blurred photographs; `upscale.py` takes it for them",
+    "compact_s": "the same in floats; for clean images `upscale.py` takes it by itself",
+    "compact_s_photo": "photographs with JPEG, noise, blur; for JPEG `upscale.py` takes it by itself",
+    "compact_s_photo.int8": "the same for an app",
     "compact_xs.int8": "the smallest and fastest",
-    "compact_s_perceptual": "sharper: texture is guessed",
+    "compact_s_perceptual": "sharper, of clean images only: texture is guessed",
     "bicubic": "no network, for comparison",
 }
 _CHOICES_DEGRADED = "jpeg:50"

@@ -139,7 +139,7 @@ def enlarged(image, more):
     return image.repeat(4, 0).repeat(4, 1).astype(int) + more
 
 
-def test_a_folder_takes_both_and_says_each_once(run, photograph, tmp_path):
+def test_a_folder_takes_both_and_says_every_change(run, photograph, tmp_path):
     names = ["a.jpg", "clean.png", "liar.png", "screenshot.bmp"]
     files = files_of(photograph)
     (tmp_path / "in").mkdir()
@@ -147,14 +147,30 @@ def test_a_folder_takes_both_and_says_each_once(run, photograph, tmp_path):
         (tmp_path / "in" / name).write_bytes(files[name][0])
     status, said = run("in", format="png")
     assert status == 0
-    assert said == [
+    assert said[:2] == [
         "model: compact_s_photo, because a.jpg is a JPEG of quality 50; --model takes another",
         "model: compact_s, because clean.png shows no strong loss; --model takes another",
     ]
+    lossy = [bool(files[name][1]) for name in names]
+    changed = [name for i, name in enumerate(names) if i == 0 or lossy[i] != lossy[i - 1]]
+    assert [line.split()[3] for line in said] == changed
     for name in names:
         source = np.asarray(Image.open(tmp_path / "in" / name))
         result = np.asarray(Image.open(tmp_path / f"in_x4/{name.partition('.')[0]}_x4.png")).astype(int)
         np.testing.assert_array_equal(result, enlarged(source, BRIGHTER if files[name][1] else 0))
+
+
+def test_a_named_network_for_clean_images_warns_once_of_a_lossy_one(run, photograph, tmp_path, caplog):
+    for name in ("a.jpg", "liar.png", "clean.png"):
+        (tmp_path / name).write_bytes(files_of(photograph)[name][0])
+    warning = "a.jpg is a JPEG of quality 50: compact_xs.int8 enlarges that too; compact_s_photo removes it"
+    for words, model, expected in (
+        (["clean.png"], "compact_xs.int8", []),
+        (["a.jpg", "liar.png"], "compact_xs.int8", [warning]),
+        (["a.jpg"], "compact_s_photo.int8", []),
+    ):
+        assert run(*words, model=model, output="out/", overwrite=True) == (0, [])
+        assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == expected
 
 
 def test_what_is_done_stays_done_and_opens_nothing(run, photograph, shipped, tmp_path):
