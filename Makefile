@@ -2,8 +2,8 @@
 # make test    every fast test          make test-slow    those that take minutes
 # make results measures the shipped networks on BENCHMARKS/Set5 and BENCHMARKS/Set14, clean and degraded, and writes the tables and cards
 # make ledger  trains compact_s alone and with each transfer on PHOTOGRAPHS and OTHERS and compares them, three seeds each (three hours on one core)
-# make ledger-perceptual  the same for the transfers with a GAN in them, one seed, after `make ledger`, with VGG19's weights in VGG (an hour)
-# make ledger-published  the study's five methods at its settings, one seed (UPDATES each)
+# make ledger-perceptual  the same for the transfers with a GAN in them, after `make ledger`, with VGG19's weights in VGG (an hour for each of SEEDS)
+# make ledger-published  the study's five methods at its settings (UPDATES each, SEEDS)
 # make check   what has to pass: ruff, then the tests
 # make web     the shipped students in your browser, on localhost (MODELS=FOLDER for others, PORT=NUMBER); needs npm
 
@@ -23,6 +23,7 @@ OTHERS ?= others
 VGG ?= $(BENCHMARKS)/vgg19.h5
 TEACHER ?= edsr_8x64
 UPDATES ?= 3000
+SEEDS ?= 0
 LAYER ?= block5_conv4
 MEASURED := --data_root=$(BENCHMARKS) --lpips_weights=$(LPIPS)
 LEDGER := --hr_dir=$(PHOTOGRAPHS) --valid_dir=$(OTHERS) --teacher=$(TEACHER) $(MEASURED)
@@ -60,11 +61,11 @@ ledger: $(VENV)/.requirements
 	$(BIN)/python -m tools.results
 
 ledger-perceptual: $(VENV)/.requirements
-	$(BIN)/python -m tools.ledger --perceptual $(LEDGER) --vgg_weights=$(VGG) --results=$(RESULTS)
+	$(BIN)/python -m tools.ledger --perceptual $(LEDGER) --seeds=$(SEEDS) --vgg_weights=$(VGG) --results=$(RESULTS)
 	$(BIN)/python -m tools.results
 
 ledger-published: $(VENV)/.requirements
-	$(BIN)/python -m tools.ledger --published $(LEDGER) --vgg_weights=$(VGG) --perceptual_layer=$(LAYER) --updates=$(UPDATES) --results=$(RESULTS)
+	$(BIN)/python -m tools.ledger --published $(LEDGER) --seeds=$(SEEDS) --vgg_weights=$(VGG) --perceptual_layer=$(LAYER) --updates=$(UPDATES) --results=$(RESULTS)
 	$(BIN)/python -m tools.results
 
 format: $(VENV)/.requirements-test

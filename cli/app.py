@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 import textwrap
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,6 +101,16 @@ def _unwind_when_told_to_stop():
         signal.signal(number, signal.SIG_IGN)  # once: cleaning up is not to be cut short
         raise Stopped(number)
 
+    def again(unraisable):
+        """Python drops what is raised while it collects an object: the signal is then sent again."""
+        if not isinstance(unraisable.exc_value, Stopped):
+            sys.__unraisablehook__(unraisable)
+            return
+        number = unraisable.exc_value.number
+        signal.signal(number, leave)
+        threading.Timer(0.01, os.kill, [os.getpid(), number]).start()
+
+    sys.unraisablehook = again
     for number in (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")):  # Windows has no SIGHUP
         if number and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, leave)

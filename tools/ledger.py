@@ -2,13 +2,12 @@
 tools.ledger, which `make ledger` runs.
 
 Of compact_s four trainings with three seeds each, three hours on one core. With --perceptual (`make
-ledger-perceptual`) the transfers with a GAN in them, one seed, from the student that the first
-ledger trained alone: an hour more.
+ledger-perceptual`) the transfers with a GAN in them, from the student that the first ledger trained
+alone with seed 0: an hour more for each seed.
 
 With --published (`make ledger-published`) the five methods of the study of lightening SRGAN, at its
 settings: srresnet_8x32 from its shipped, pixel-trained weights; one teacher, the shipped edsr_8x64
-and what a content phase and a GAN phase make of it;
---updates of each, --seeds.
+and what a content phase and a GAN phase make of it; --updates of each.
 
 Trainings that are finished are not done again. Paths are relative to the source tree.
 """
@@ -28,7 +27,7 @@ from settings.fields import Command, setting
 from settings.losses import VGG19_LAYERS
 
 _ROOT = Path(__file__).parent.parent
-_SEEDS = (0, 1, 2)
+_SEEDS = ("0", "1", "2")
 
 _FIDELITY = {
     "alone": [],
@@ -59,7 +58,9 @@ class Experiment:
     published: bool = setting(False, "The methods of the study of lightening SRGAN, at its settings.")
     updates: int = setting(3000, "Updates of each student, and of the teacher's GAN phase, with --published.", low=2)
     content_updates: int = setting(2500, "Updates of the teacher's content phase with --published.", low=1)
-    seeds: tuple[str, ...] = setting(("0",), "Seeds of --published, with commas.", low=0)
+    seeds: tuple[str, ...] = setting(
+        (), "Seeds, with commas; by default 0,1,2, with --perceptual or --published 0.", low=0
+    )
     perceptual_layer: str = setting(
         "block5_conv4", "VGG19 convolution of the content term with --published.", choices=VGG19_LAYERS
     )
@@ -130,7 +131,7 @@ def _fidelity(experiment: Experiment) -> dict[str, list[str]]:
     """{run folder: flags}."""
     return {
         f"{experiment.runs}/{name}_{seed}": [*words, "--flagfile=tools/ledger.txt", f"--seed={seed}"]
-        for seed in _SEEDS
+        for seed in experiment.seeds or _SEEDS
         for name, words in _FIDELITY.items()
     }
 
@@ -138,12 +139,14 @@ def _fidelity(experiment: Experiment) -> dict[str, list[str]]:
 def _perceptual(experiment: Experiment) -> dict[str, list[str]]:
     start = [f"--init={experiment.runs}/alone_0", f"--vgg_weights={experiment.vgg_weights}"]
     return {
-        f"{experiment.runs}/perceptual/{name}": [
+        f"{experiment.runs}/perceptual/{name}_{seed}": [
             *words,
             *(["--kd_weight=20"] if name != "alone" else []),
             "--flagfile=tools/ledger_perceptual.txt",
             *start,
+            f"--seed={seed}",
         ]
+        for seed in experiment.seeds or _SEEDS[:1]
         for name, words in _PERCEPTUAL.items()
     }
 
@@ -156,7 +159,7 @@ def _published(experiment: Experiment) -> dict[str, list[str]]:
     common = ["--student=srresnet_8x32", "--init=shipped", *_published_terms(experiment)]
     return {
         f"{experiment.runs}/published/{name}_{seed}": [*words, *common, f"--seed={seed}"]
-        for seed in experiment.seeds
+        for seed in experiment.seeds or _SEEDS[:1]
         for name, words in trainings.items()
     }
 

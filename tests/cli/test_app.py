@@ -175,3 +175,25 @@ app.run(main, Upscale(), description="")
         done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60)
         assert done.returncode == 1 and "ours\n" in done.stderr
         assert ("a library's words" in done.stderr) == ("Traceback" in done.stderr) == expected
+
+
+def test_a_signal_that_comes_while_an_object_is_collected_stops_too(tmp_path):
+    """Python drops what a `__del__` raises."""
+    code = """
+import os, signal, time
+from cli import app
+from settings.files import Upscale
+
+class Deaf:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.2)
+
+def main(settings, words):
+    Deaf()
+    time.sleep(60)
+
+app.run(main, Upscale(), description="", operands=True)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (143, "-c: SIGTERM: stopped\n")

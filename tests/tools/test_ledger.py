@@ -27,13 +27,13 @@ distill.py --method=g2g --cache_teacher --self_ensemble --teacher=edsr_8x64 --fl
 distill.py --method=g2g_fa --teacher=edsr_8x64 --flagfile=tools/ledger.txt --hr_dir=P --valid_dir=O --seed=2 --run_dir=runs/ledger/g2g_fa_2
 """  # noqa: E501
 RAN_WITH_GAN = """
-train_student.py COMMON --steps=1 --adversarial_steps=899 --run_dir=runs/ledger/perceptual/alone
-distill.py --method=gan2g --teacher=edsr_8x64 COMMON --kd_weight=20 --steps=900 --run_dir=runs/ledger/perceptual/gan2g
-distill.py --method=g2g_al --teacher=edsr_8x64 COMMON --kd_weight=20 --steps=200 --adversarial_steps=700 --run_dir=runs/ledger/perceptual/g2g_al
-distill.py --method=g2g_al --al=jointly --teacher=edsr_8x64 COMMON --kd_weight=20 --steps=900 --run_dir=runs/ledger/perceptual/jointly
-distill.py --method=gan2gan --teacher=edsr_8x64 COMMON --kd_weight=20 --steps=200 --adversarial_steps=700 --run_dir=runs/ledger/perceptual/gan2gan
+train_student.py COMMON --steps=1 --adversarial_steps=899 --run_dir=runs/ledger/perceptual/alone_0
+distill.py --method=gan2g --teacher=edsr_8x64 COMMON --kd_weight=20 --steps=900 --run_dir=runs/ledger/perceptual/gan2g_0
+distill.py --method=g2g_al --teacher=edsr_8x64 COMMON --kd_weight=20 --steps=200 --adversarial_steps=700 --run_dir=runs/ledger/perceptual/g2g_al_0
+distill.py --method=g2g_al --al=jointly --teacher=edsr_8x64 COMMON --kd_weight=20 --steps=900 --run_dir=runs/ledger/perceptual/jointly_0
+distill.py --method=gan2gan --teacher=edsr_8x64 COMMON --kd_weight=20 --steps=200 --adversarial_steps=700 --run_dir=runs/ledger/perceptual/gan2gan_0
 """
-COMMON = "--flagfile=tools/ledger_perceptual.txt --init=runs/ledger/alone_0 --vgg_weights=benchmarks/vgg19.h5 --hr_dir=P --valid_dir=O"
+COMMON = "--seed=0 --flagfile=tools/ledger_perceptual.txt --init=runs/ledger/alone_0 --vgg_weights=benchmarks/vgg19.h5 --hr_dir=P --valid_dir=O"
 
 
 def flags(line):
@@ -52,6 +52,12 @@ def test_the_trainings_are_those_that_were_measured():
     assert [flags(command) for command in trainings] == [
         flags(line.replace("COMMON", COMMON)) for line in RAN_WITH_GAN.strip().splitlines()
     ]
+
+
+def test_the_methods_with_a_gan_take_seeds_from_one_start():
+    *trainings, compared = commands(replace(PERCEPTUAL, seeds=("0", "1")))
+    assert len(trainings) == 10 and len([word for word in compared if "/perceptual/" in word]) == 10
+    assert all("--init=runs/ledger/alone_0" in words and "--seed=1" in words for words in trainings[5:])
 
 
 def test_the_studys_methods_have_one_teacher_one_start_and_as_many_updates():
