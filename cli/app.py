@@ -102,7 +102,7 @@ def _unwind_when_told_to_stop():
         raise Stopped(number)
 
     def again(unraisable):
-        """Python drops what is raised while it collects an object: the signal is then sent again."""
+        """Python drops what is raised while it collects an object: so the signal is sent again."""
         if not isinstance(unraisable.exc_value, Stopped):
             sys.__unraisablehook__(unraisable)
             return
