@@ -39,8 +39,9 @@ demo: $(VENV)/.requirements
 	$(BIN)/python evaluate.py --flagfile=recipes/demo_evaluate.txt
 	@echo "Now try it on a picture of yours: $(BIN)/python upscale.py PICTURE --model=$(DEMO)/student"
 
+# The longest files first: by itself xdist begins with those of many tests.
 test: $(VENV)/.requirements-test
-	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile --no-loadscope-reorder tests/test_road.py tests/test_evaluate.py tests/test_shipped.py tests/web tests
 
 test-slow: $(VENV)/.requirements-test
 	$(BIN)/python -m pytest -m slow

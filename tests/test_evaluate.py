@@ -291,6 +291,7 @@ def test_ledger(place):
     assert refused.returncode == 1 and "batch_size differs: 16 in alone0, 32 in g2g_other" in refused.stderr
 
 
+@pytest.mark.slow
 def test_interpolation(place):
     keras.utils.set_random_seed(8)
     save_weights(build_generator("compact_xs", depth=1, width=4), place / "second.weights.h5")

@@ -73,6 +73,7 @@ def test_integers_stay_close_to_floats(name, picture):
     assert np.abs(floats - integers).mean() < 2.5
 
 
+@pytest.mark.slow
 def test_only_two_trainings_of_one_architecture_are_mixed():
     pairs = {name: pair for name in weights.names() if (pair := weights.fidelity_and_perceptual(name))}
     assert {"compact_s", "compact_xs", "edsr_8x64"} <= set(filter(weights.of_one_form, pairs))
@@ -120,6 +121,7 @@ def test_training_goes_on_from_shipped_weights(tmp_path):
         np.testing.assert_allclose(new, old, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_unknown_name_lists_the_shipped_ones(tmp_path):
     done = run(ROOT / "upscale.py", "x.png", "--model=compact_q", cwd=tmp_path)
     assert done.returncode == 1 and "shipped network: " in done.stderr and "compact_s" in done.stderr

@@ -147,6 +147,7 @@ def test_a_file_that_loses_too_much_is_not_kept(student, pairs, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["a.tflite"] and path.read_bytes() == b"the old one"
 
 
+@pytest.mark.slow
 def test_the_proof_of_a_quantised_student_is_held_against_its_float_self_too(student, pairs, tmp_path):
     """Ranges that cut off half of what is there: the file does what its network does, and both have
     lost much.

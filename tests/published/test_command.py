@@ -24,6 +24,7 @@ def run(folder, *words):
     )
 
 
+@pytest.mark.slow
 def test_describes_writes_once_and_upscales(files, answers, tmp_path):
     source = files / "rrdb_new_x2_unshuffle.pth"
     done = run(tmp_path, "import_weights.py", source, "--licence=BSD-3")

@@ -90,6 +90,7 @@ def test_files_that_cannot_be_upscaled(visit, tmp_path):
     assert seen["after"].startswith("sample.png: ")
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_cancelled(visit, tmp_path):
     Image.open(SAMPLE).resize((4000, 3000)).save(tmp_path / "large.jpg")
     seen = visit("cancel", picture=str(tmp_path / "large.jpg"))
