@@ -6,6 +6,7 @@ A schema says what a JSON file must hold: `str`, `float` (any number), `int` (wh
 names, "b" may be missing, others are left alone), or a tuple of schemas (one of them).
 """
 
+import hashlib
 import json
 import os
 import re
@@ -22,6 +23,15 @@ class DamagedError(UserError):
 
     The message names the file and the fault.
     """
+
+
+def sha256(path: Path) -> str:
+    """Check sum of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def read_text(path: Path) -> str:

@@ -19,7 +19,7 @@ from settings.fields import Command
 from settings.files import ExportTflite
 
 DEFAULT_SIZE = 64
-_CALIBRATED, _FEWEST = 64, 16  # images looked at, and crops drawn from them; large crops are fewer
+_CALIBRATED, _FEWEST = 64, 16  # images looked at, and crops drawn from them
 _PROVEN = 3
 _PROOF_SIDE = 256  # low-resolution pixels: enough to see every operation at work, seconds for the slowest network
 
@@ -29,6 +29,13 @@ def spread(items: Sequence[Any], most: int = _CALIBRATED) -> list[Any]:
     photograph lie side by side.
     """
     return [items[i] for i in np.unique(np.rint(np.linspace(0, len(items) - 1, min(most, len(items)))).astype(int))]
+
+
+def crops_of(height: int, width: int) -> int:
+    """How many crops of that size calibrate a file: 64 of 64 × 64, and of larger ones as many as
+    have as many pixels, but 16 at least.
+    """
+    return min(_CALIBRATED, max(_FEWEST, _CALIBRATED * DEFAULT_SIZE**2 // (height * width)))
 
 
 def calibration_pictures(
@@ -43,15 +50,14 @@ def calibration_pictures(
     """Low-resolution crops for calibration: real ones, the model's own outputs, and the ends of the
     range.
 
-    pictures: (h, w, 3) uint8, low-resolution, at least one; `count` crops are drawn by `seed`, of
-    height × width, or 64 × 64 where the file takes any size. By default there are 64 of these, and
-    of larger ones as many as have as many pixels, but 16 at least. The model's outputs stand for
-    sharp images, which people upscale too and which training does not show. Black and white pin the
-    input's range to [0, 1]. Returns a list of (1, h, w, 3) float32 in [0, 1].
+    pictures: (h, w, 3) uint8, low-resolution, at least one; `count` crops are drawn by `seed` from
+    the first of them, of height × width, or 64 × 64 where the file takes any size. By default there
+    are `crops_of` that size. The model's outputs stand for sharp images, which people upscale too
+    and which training does not show. Black and white pin the input's range to [0, 1]. Returns a
+    list of (1, h, w, 3) float32 in [0, 1].
     """
     size = (height or DEFAULT_SIZE, width or DEFAULT_SIZE)
-    count = count or min(_CALIBRATED, max(_FEWEST, _CALIBRATED * DEFAULT_SIZE**2 // (size[0] * size[1])))
-    pictures = spread(pictures, count)
+    count = count or crops_of(*size)
     rng = np.random.default_rng(seed)
     engine = KerasEngine(model)
     crops = [np.full((1, *size, 3), value, np.float32) for value in (0.0, 1.0)]
@@ -74,17 +80,19 @@ def calibration(settings: ExportTflite, model: keras.Model, run: Path) -> list[n
     """Crops for an int8 file, as `calibration_pictures`: from --calibration_dir, or the training
     images of `run`, or the embedded sample.
     """
+    height, width = settings.export.height, settings.export.width
+    count = crops_of(height or DEFAULT_SIZE, width or DEFAULT_SIZE)
     folder = settings.export.calibration_dir
     if folder:
         paths = data.list_images(folder)
         if not paths:
             raise UserError(f"--calibration_dir={folder}: holds no pictures ({', '.join(data.IMAGE_SUFFIXES)})")
-        images = [data.read_rgb(path) for path in spread(paths)]
+        images = [data.read_rgb(path) for path in spread(paths, count)]
     elif store := _images_of(run, settings, "train", originals=False):
-        images = [store.lr(i) for i in spread(range(len(store)))]
+        images = [store.lr(i) for i in spread(range(len(store)), count)]
     else:
         images = [lr for _, _, lr in data.sample(split="train", scale=model.scale).pairs()]
-    return calibration_pictures(model, images, height=settings.export.height, width=settings.export.width)
+    return calibration_pictures(model, images, height=height, width=width)
 
 
 def proof_pairs(settings: Command, run: Path, *, scale: int) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -19,6 +19,7 @@ from export.graph import with_metadata
 from export.proof import Limits, prove
 from export.tflite import convert, fused
 from models import load_generator, read_facts
+from records import sha256
 from runs import CONFIG, SUFFIX, read_config, read_report
 from settings.files import Export, ExportTflite
 from weights import FOLDER, refuse_as_output
@@ -45,7 +46,7 @@ def export_student(settings: ExportTflite, weights: Path) -> None:
         calibration=calibration(settings, model, weights.parent) if export.quantize == "int8" else (),
         float_student=float_student(model, weights),
         weights=str(weights),
-        weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        weights_sha256=sha256(weights),
         training=facts,
         licence=export.licence or facts.get("licence", "unknown"),
         command=" ".join(sys.argv),

@@ -4,7 +4,6 @@ A .tflite file is a program for the runtime, and a damaged one can end the proce
 another process first.
 """
 
-import hashlib
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from errors import UserError, reason
+from records import sha256
 
 _SECONDS = 600
 _SIDE = 16  # of the image, where a network takes any size: one that halves it four times runs too
@@ -50,7 +50,7 @@ def try_out(path: Path, sidecar: dict[str, Any]) -> None:
     Raises UserError where that process dies. What the runtime refuses in words is left to whoever
     opens the file next.
     """
-    if "sha256" in sidecar and sidecar["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest():
+    if "sha256" in sidecar and sidecar["sha256"] == sha256(path):
         return
     state = path.stat()
     if death := _death(path.resolve(), state.st_mtime_ns, state.st_size):

@@ -1,6 +1,5 @@
 """What import_weights.py does: says what is in a file, and writes it as a weight file of ours."""
 
-import hashlib
 from pathlib import Path
 
 from absl import logging
@@ -8,6 +7,7 @@ from absl import logging
 from errors import UserError
 from published.parts import Found
 from published.recognise import recognise
+from records import sha256
 from runs import FOREIGN, SUFFIX
 from settings.files import ImportWeights
 
@@ -31,7 +31,7 @@ def import_weights(settings: ImportWeights, words: list[str]) -> int:
     from published.build import build
 
     model = build(found)
-    facts = {"imported_from": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    facts = {"imported_from": path.name, "sha256": sha256(path)}
     if importing.licence:
         facts["licence"] = importing.licence
     try:

@@ -6,7 +6,6 @@ Only what stands between the markers of those files is replaced; the cards, weig
 written anew.
 """
 
-import hashlib
 import json
 import re
 from pathlib import Path
@@ -15,6 +14,7 @@ import weights
 from cli import app
 from errors import UserError
 from evaluation.report import markdown_lines
+from records import sha256
 from settings.fields import Command
 
 ROOT = weights.FOLDER.parent
@@ -223,10 +223,7 @@ def card(name: str, report: dict, degraded: dict) -> str:
         "",
     ]
     lines += ["## Limits", "", f"{_LIMITS[suffix == weights.PHOTO_SUFFIX]} {_GUESSED}", "", "## Files", ""]
-    lines += [
-        f"- `{path.name}`: {path.stat().st_size:,} bytes, sha-256 `{hashlib.sha256(path.read_bytes()).hexdigest()}`"
-        for path in files
-    ]
+    lines += [f"- `{path.name}`: {path.stat().st_size:,} bytes, sha-256 `{sha256(path)}`" for path in files]
     return "\n".join(lines) + "\n"
 
 

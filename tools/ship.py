@@ -6,7 +6,6 @@ and, of a run of `distill.py --qat`, NAME.int8.tflite, both proven as by export_
 NAME.flags.txt with every flag of the run but the paths.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +15,7 @@ from absl import logging
 import weights
 from cli import app
 from errors import UserError
+from records import sha256
 from runs import CONFIG, REPORT, SUFFIX, find_weights, read_config, read_history, read_report
 from settings.fields import Command, names_where, setting
 from settings.pictures import Pictures
@@ -77,7 +77,7 @@ def main(settings: Ship) -> None:
             quantize=quantize,
             float_student=float_student(model, trained),
             weights=file.name,
-            weights_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+            weights_sha256=sha256(file),
             licence=LICENCE,
             origin=origin,
         )

@@ -2,7 +2,6 @@
 check sums, then renamed.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -14,7 +13,7 @@ import tensorflow as tf
 from absl import logging
 
 from errors import UserError, reason
-from records import DamagedError, half_written, read_json, set_aside, write_text
+from records import DamagedError, half_written, read_json, set_aside, sha256, write_text
 
 _PREFIX = "state"
 _SEAL = "seal.json"
@@ -144,12 +143,3 @@ def _sound_facts(folder):
     if differing or not sums:
         raise DamagedError(f"{differing[0] if differing else _SEAL} has changed since it was written")
     return seal["facts"] if sums is not seal else {}
-
-
-def sha256(path: Path) -> str:
-    """Check sum of a file, in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

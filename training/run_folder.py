@@ -26,9 +26,9 @@ import filelock
 from absl import logging
 
 from errors import UserError
-from records import DamagedError, half_written, is_half_written, read_json, read_text, set_aside, write_text
+from records import DamagedError, half_written, is_half_written, read_json, read_text, set_aside, sha256, write_text
 from runs import CONFIG, DONE, LAST, REPORT, read_config, read_history, read_report, result_name
-from training.checkpoints import remove_checkpoint, sha256
+from training.checkpoints import remove_checkpoint
 
 _EARLIER = ("command", "finished", "seconds_this_time", "commit", "phases")  # of a report, kept by the next one
 

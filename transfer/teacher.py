@@ -2,7 +2,6 @@
 (--cache_teacher, --teacher_images).
 """
 
-import hashlib
 from pathlib import Path
 
 import keras
@@ -14,6 +13,7 @@ from data.teacher_pictures import TeacherPictures, open_teacher_pictures, teache
 from errors import UserError
 from inference import Upscaler
 from models import load_generator
+from records import sha256
 from runs import find_teacher
 from settings.transfer import Distill
 
@@ -62,7 +62,7 @@ class Teacher:
         cache_dir = self._settings.pictures.cache_dir
         if self._transfer.teacher_images:
             return teacher_images(self._transfer.teacher_images, store, cache_dir=cache_dir)
-        digest = hashlib.sha256(Path(self.file).read_bytes()).hexdigest()
+        digest = sha256(Path(self.file))
         precision = "float32" if self._labels else self._settings.machine.precision
         ensemble = self._transfer.self_ensemble
         return open_teacher_pictures(
