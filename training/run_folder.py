@@ -3,6 +3,7 @@
 config.txt                     every flag; `--flagfile=<run>/config.txt` runs it again; comments say what changed, and when
 checkpoints/<phase>/step-…     all that exact resume needs; `step-….damaged` is one that was set aside
 checkpoints/<phase>/done.json  summary of a finished phase, and the check sum of what it kept
+teacher.json                   of a student: the weight file it learns from, and its check sum
 logs/                          TensorBoard
 <role>.weights.h5              the result so far: best (or last, where no metric ranks) averaged weights of the latest phase
 <role>.<phase>.weights.h5      the same for each phase of its own; teacher.content.weights.h5 is a side branch of the pixel phase
@@ -45,6 +46,7 @@ class RunFolder:
         self.path, self.role = Path(path), role
         self._lock = filelock.FileLock(self.path / ".lock")
         self._config, self._changed, self._aside, self._text_before = None, {}, None, None
+        self._teacher = None
         self._fresh = self._replaces = False
         self._created, self._curves_before = [], None
 
@@ -67,6 +69,7 @@ class RunFolder:
         fixed: Collection[str],
         defaults: dict[str, str] | None = None,
         new_run: bool = False,
+        teacher: Path | None = None,
     ) -> dict[str, tuple[str | None, str | None]]:
         """Take the lock of the folder, which is made, and compare the run that is there with this
         one. Nothing else is written.
@@ -74,7 +77,9 @@ class RunFolder:
         config: {flag: value as text}. fixed: the flags that give a run its meaning; when one of
         them differs from the run that is there, it is refused with a UserError that lists the
         differences. defaults: of flags that did not exist when the run began. new_run: `begin`
-        moves the run that is there aside. The lock is held until the process ends, or `close`.
+        moves the run that is there aside. teacher: the weight file that the run learns from; a run
+        that has learned from another one so far is refused with a UserError. The lock is held until
+        the process ends, or `close`.
         Returns the flags that changed without changing the meaning, as {flag: (before, now)}.
         """
         broken = [name for name, value in config.items() if "\n" in value or "\r" in value]
@@ -83,6 +88,7 @@ class RunFolder:
         self._fresh, self._created = True, []
         try:
             self._take_lock()
+            self._teacher = teacher and _identity(teacher)
             return self._compare(config, fixed=fixed, defaults=defaults, new_run=new_run)
         except BaseException:
             self.__exit__(UserError)
@@ -118,8 +124,26 @@ class RunFolder:
             raise UserError(
                 f"{self.path}: holds a run of another kind ({differences}); choose another --run_dir, or --new_run to move the old one aside"
             )
+        self._refuse_other_teacher()
         self._changed = changed
         return changed
+
+    def _refuse_other_teacher(self):
+        """One run, one teacher: which file --teacher stands for depends on the phases that it has
+        by then.
+        """
+        now = self._teacher
+        try:
+            before = read_json(self._teacher_path, {"file": str, "sha256": str})
+        except (FileNotFoundError, DamagedError):  # runs of older code have none
+            return
+        if now is None or before["sha256"] == now["sha256"]:
+            return
+        change = "has changed since" if before["file"] == now["file"] else f"is now to be {now['file']}"
+        raise UserError(
+            f"{self.path}: has learned from {before['file']}, which {change}; put that teacher back, choose another "
+            "--run_dir, or --new_run to move the old run aside"
+        )
 
     def _results(self):
         """What a run leaves here beside config.txt."""
@@ -156,6 +180,8 @@ class RunFolder:
             self.writes(self.logs)
             lines = [f"# begun with --new_run; the run before lies in {self._aside}"] if self._aside else []
             self._write_config(lines)
+        if self._teacher:
+            self._write(self._teacher_path, json.dumps(self._teacher))
 
     def _move_aside(self):
         number, path = 1, Path(os.path.abspath(self.path))
@@ -346,6 +372,10 @@ class RunFolder:
                 raise UserError(f"{self.weights}: cannot be written ({error.strerror})") from error
         return path
 
+    @property
+    def _teacher_path(self):
+        return self.path / "teacher.json"
+
     def _done(self, phase):
         return self.checkpoints(phase) / "done.json"
 
@@ -382,3 +412,11 @@ class RunFolder:
             write_text(self.writes(path), text)
         except OSError as error:
             raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _identity(path):
+    """What teacher.json holds."""
+    try:
+        return {"file": str(path), "sha256": sha256(path)}
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error

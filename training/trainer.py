@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -36,13 +37,13 @@ from training.run_folder import RunFolder
 _REST_OF_THE_PROCESS = ExitStack()  # a scope that nothing holds is left again
 
 
-def open_run(settings: TrainingCommand, *, role: str) -> RunFolder:
+def open_run(settings: TrainingCommand, *, role: str, teacher: Path | None = None) -> RunFolder:
     """The run folder of --run_dir, claimed; a run of another kind is refused.
 
     Its config.txt is written when training begins.
 
     Seeds the random numbers, and sets --strategy, --precision and --deterministic for the networks
-    that are built from now on.
+    that are built from now on. teacher: the weight file that the run learns from.
     Raises UserError for settings that do not fit the machine or the run that is there; the images
     are `data.check_pictures`' to check, before TensorFlow is loaded.
     """
@@ -55,6 +56,7 @@ def open_run(settings: TrainingCommand, *, role: str) -> RunFolder:
             fixed=names_where(*settings.groups().values(), fixed=True),
             defaults=_defaults(settings),
             new_run=settings.run.new_run,
+            teacher=teacher,
         )
         for name, (before, now) in changed.items():
             logging.info("--%s was %s in this run, is now %s", name, before, now)

@@ -43,7 +43,7 @@ def _teach(settings: Distill, method: Method) -> None:
     teacher = labels or Teacher(settings, phase=method.teacher)
     images = _images(settings, method, labels)
     data.check_pictures(settings.pictures, originals=labels is None)
-    with open_run(settings, role="student") as folder:
+    with open_run(settings, role="student", teacher=teacher.file) as folder:
         live = teacher.load()
         student = new_generator(settings, settings.network.student)
         job = TransferJob(settings=settings, model=student, average=clone(student), teacher=live)
@@ -64,7 +64,7 @@ def _fine_tune(settings: Distill, method: Method) -> None:
     teacher = Teacher(guided, phase=method.teacher, guide=guide)
     images = _images(settings, method, labels)
     data.check_pictures(settings.pictures, originals=labels is None)
-    with open_run(settings, role="student") as folder:
+    with open_run(settings, role="student", teacher=teacher.file) as folder:
         live = teacher.load()
         if labels:
             labels.load()

@@ -68,6 +68,39 @@ def test_a_run_begun_before_there_was_a_flag_goes_on_with_its_default(tmp_path):
     assert folder.open({"seed": "1", "grid_weight": "0.0"}, fixed=fixed, defaults=defaults) == {}
 
 
+def test_another_teacher_is_refused_unless_new(tmp_path):
+    pixel, content = tmp_path / "teacher.weights.h5", tmp_path / "teacher.content.weights.h5"
+    pixel.write_bytes(b"after its pixel phase")
+    content.write_bytes(b"after its content phase")
+    run = tmp_path / "run"
+    start(run, {}, teacher=pixel).checkpoints("transfer").mkdir(parents=True)
+    start(run, {}, teacher=pixel)
+    moved = pixel.rename(tmp_path / "moved")
+    start(run, {}, teacher=moved)  # the same network, wherever it lies
+    with pytest.raises(UserError, match=r"run: has learned from .*/moved, which is now to be .*content\.weights"):
+        start(run, {}, teacher=content)
+    moved.write_bytes(b"trained on")
+    with pytest.raises(UserError, match=r"has learned from .*/moved, which has changed since; put"):
+        start(run, {}, teacher=moved)
+    start(run, {}, teacher=content, new_run=True)
+    assert json.loads((run / "teacher.json").read_text())["file"] == str(content)
+
+
+def test_a_teacher_that_nobody_recorded_is_taken_and_recorded(tmp_path):
+    teacher = tmp_path / "teacher.weights.h5"
+    teacher.write_bytes(b"weights")
+    folder = begun(tmp_path / "run", {})
+    folder.close()
+    for record in (None, "[]", "{"):
+        if record:
+            (folder.path / "teacher.json").write_text(record)
+        start(folder.path, {}, teacher=teacher).close()
+        assert json.loads((folder.path / "teacher.json").read_text())["file"] == str(teacher)
+    teacher.unlink()
+    with pytest.raises(UserError, match=r"teacher.weights.h5: cannot be read \(No such file"):
+        start(folder.path, {}, teacher=teacher)
+
+
 def test_a_run_without_a_checkpoint_is_no_run(tmp_path):
     start(tmp_path, {"seed": "1"}).close()
     assert RunFolder(tmp_path, role="student").open({"seed": "2"}, fixed={"seed"}) == {}
