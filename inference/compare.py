@@ -5,7 +5,7 @@ and where the two differ most.
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from data.bicubic import bicubic_resize
 from data.image_reader import read_still
@@ -16,6 +16,7 @@ _REGIONS = 3
 _REGION = 96  # side in pixels of the result
 _ZOOM = 4  # of the regions, by repeating pixels: nothing is added to what is compared
 _GAP = 8
+_CAPTION = 20  # height of the line that says which side is which
 
 
 def write_comparison(source: Path, target: Path, path: Path, *, overwrite: bool = False) -> None:
@@ -32,8 +33,12 @@ def write_comparison(source: Path, target: Path, path: Path, *, overwrite: bool 
     for top, left in changed_regions(bicubic, after):
         region = (slice(top, top + _REGION), slice(left, left + _REGION))
         rows.append(tuple(pixels[region].repeat(_ZOOM, 0).repeat(_ZOOM, 1) for pixels in (bicubic, after)))
-    sheet = Image.new("RGB", (2 * side + _GAP, sum(row[0].shape[0] + _GAP for row in rows) - _GAP), "white")
-    top = 0
+    height = _CAPTION + sum(row[0].shape[0] + _GAP for row in rows) - _GAP
+    sheet = Image.new("RGB", (2 * side + _GAP, height), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_CAPTION - 6)
+    for column, caption in enumerate(("bicubic", "result")):
+        pen.text((column * (side + _GAP) + 4, 1), caption, fill="black", font=font)
+    top = _CAPTION
     for row in rows:
         for column, pixels in enumerate(row):
             sheet.paste(Image.fromarray(pixels), (column * (side + _GAP), top))

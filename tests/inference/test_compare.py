@@ -17,5 +17,8 @@ def test_left_is_bicubic_and_right_the_result(tmp_path):
     write_comparison(tmp_path / "a.png", tmp_path / "b.png", tmp_path / "c.png")
     with Image.open(tmp_path / "c.png") as sheet:
         assert sheet.width == 2 * 384 + 8
-        for y in (5, 300, 500):
+        for left in (0, 392):  # a caption, dark on white, above each side
+            levels = np.asarray(sheet.convert("L").crop((left, 0, left + 384, 20)))
+            assert levels.min() < 90 and levels.max() == 255
+        for y in (25, 300, 500):
             assert sheet.getpixel((5, y)) == (200, 100, 50) and sheet.getpixel((400, y)) == (10, 20, 30)
