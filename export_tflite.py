@@ -1,8 +1,8 @@
 """Export a trained student as a TFLite file, proven against the student before it is kept.
 
     python export_tflite.py                                                   the newest student under runs/: student.tflite beside it
-    python export_tflite.py --student=compact_s --height=180 --width=320      a shipped one, of a fixed size, into the current folder
     python export_tflite.py --student=runs/g2g_al --quantize=int8             integers: student.int8.tflite
+    python export_tflite.py --student=compact_s.int8 --height=180 --width=320 a copy of a finished file for one size, as delegates want it
     python export_tflite.py --check --student=srresnet                        does this network convert, and what would a phone run?
 
 Beside the file stands a .json, which describes it and holds the proof. docs/export.md explains the
@@ -11,7 +11,7 @@ forms, docs/mobile.md what an app does with them.
 
 from cli import app
 from errors import UserError
-from runs import find_weights, newest_student
+from runs import find_weights, finished_file, newest_student
 from settings.files import ExportTflite
 
 
@@ -23,14 +23,19 @@ def main(settings: ExportTflite) -> int:
     export = settings.export
     if (export.height is None) != (export.width is None):
         raise UserError("--height and --width fix the input together: give both or neither")
-    weights = None if export.check else find_weights(export.student or newest_student())
+    student = export.student or (None if export.check else newest_student())
+    finished = None if export.check else finished_file(student)
+    weights = None if export.check or finished else find_weights(student)
+    from export.fixed_size import export_fixed_size
     from export.lint import check_by_name  # TensorFlow takes seconds to import: neither --help nor a typo waits for it
     from export.saved_model import export_saved_model
     from export.write import export_student
 
     if export.check:
         return check_by_name(export.student)
-    if export.saved_model:
+    if finished:
+        export_fixed_size(settings, finished)
+    elif export.saved_model:
         export_saved_model(weights, export.saved_model)
     else:
         export_student(settings, weights)

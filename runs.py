@@ -161,6 +161,16 @@ def find_weights(path: str | Path, *, phase: str | None = None) -> Path:
     return found
 
 
+def finished_file(word: str | Path) -> Path | None:
+    """The .tflite file that `word` means, a path or a shipped file's name such as compact_s.int8;
+    None where it means weights.
+    """
+    if Path(word).suffix == ".tflite":
+        return Path(word)
+    name = str(word)
+    return None if Path(word).exists() or weights.keras_file(name) else weights.tflite_file(name)
+
+
 def phase_files(run: str | Path) -> tuple[Path, Path]:
     """The weight files that --strength mixes, (fidelity, perceptual), of a run folder or a shipped
     network. Raises UserError without both.

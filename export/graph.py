@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_litert.tools import flatbuffer_utils
 
 METADATA_NAME = "super_resolution.json"
@@ -89,9 +89,32 @@ def outside_xnnpack(content: bytes, *, height: int = 64, width: int = 64) -> lis
     return outside
 
 
-def with_metadata(content: bytes, description: dict[str, Any]) -> bytes:
-    """The file's bytes with `description`, JSON values, in its metadata."""
+def with_fixed_size(content: bytes, *, height: int, width: int) -> bytes:
+    """The file's bytes, with input and output, which take any size, fixed to one.
+
+    Weights and ranges stay as they are. Delegates want each inner size too: it is what the runtime
+    finds when it allocates that input.
+    """
+    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES  # a delegate would hide tensors
+    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=plain)
+    interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], (1, height, width, 3), strict=True)
+    interpreter.allocate_tensors()
+    shapes = {tensor["index"]: tensor["shape"] for tensor in interpreter.get_tensor_details()}
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    for i, tensor in enumerate(model.subgraphs[0].tensors):
+        tensor.shape, tensor.shapeSignature = shapes[i].tolist(), None
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def with_metadata(content: bytes, description: dict[str, Any]) -> bytes:
+    """The file's bytes with `description`, JSON values, in its metadata, in place of an older
+    one.
+    """
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    older = [entry for entry in model.metadata or [] if entry.name == METADATA_NAME.encode()]
+    if older:
+        model.buffers[older[0].buffer].data = json.dumps(description).encode()
+        return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
     buffer = schema.BufferT()
     buffer.data = json.dumps(description).encode()
     model.buffers.append(buffer)

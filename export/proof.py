@@ -79,13 +79,11 @@ def prove(
     size = file.fixed_size or (height, width)
     differences, scores = [], []
     for lr, hr in pairs:
-        lr, hr = _middle(lr, file.fixed_size), _middle(hr, file.fixed_size, model.scale)
+        lr, hr = fitted(lr, file.fixed_size), fitted(hr, file.fixed_size, model.scale)
         outputs = [engine(lr[None] / np.float32(255.0))[0] for engine in engines]
         differences.append(np.abs(outputs[0] - outputs[1]))
         scores.append([psnr(hr, to_uint8(sr), border=model.scale) for sr in outputs])
     ours, theirs, *floats = (float(score) for score in np.mean(scores, axis=0))
-    content = path.read_bytes()
-    names, outside = operations(content), outside_xnnpack(content)
     times = measure({"file": file, "keras": reference}, height=size[0], width=size[1], repetitions=5, warmup=1)
     return {
         "pictures": len(pairs),
@@ -94,19 +92,55 @@ def prove(
         "psnr_db": ours,
         "psnr_drop_db": theirs - ours,
         **({"float_psnr_db": floats[0], "drop_from_float_db": floats[0] - ours} if floats else {}),
+        **_look(path),
+        **_cost(file, times["file"], size),
+        "keras_milliseconds": round(times["keras"].median_ms, 2),
+    }
+
+
+def prove_copy(path: Path, original: TFLiteEngine, images: list[np.ndarray]) -> dict[str, Any]:
+    """Run real images through a file of fixed size and through the one of any size that it was made
+    from, and look at the file.
+
+    images: (h, w, 3) uint8 RGB, low-resolution. Returns JSON values:
+    max_difference_from_original, of values in [0, 1], and what `prove` tells of the file.
+    """
+    file = TFLiteEngine(path)
+    pairs = [
+        (file(lr), original(lr)) for lr in (fitted(lr, file.fixed_size)[None] / np.float32(255.0) for lr in images)
+    ]
+    height, width = file.fixed_size
+    times = measure({"file": file}, height=height, width=width, repetitions=5, warmup=1)
+    return {
+        "pictures": len(images),
+        "max_difference_from_original": float(max(np.abs(ours - theirs).max() for ours, theirs in pairs)),
+        **_look(path),
+        **_cost(file, times["file"], file.fixed_size),
+    }
+
+
+def _look(path: Path) -> dict[str, Any]:
+    """What can be said of a .tflite file without images: its operations, and where they run."""
+    content = path.read_bytes()
+    names, outside = operations(content), outside_xnnpack(content)
+    return {
         "operations": {name: names.count(name) for name in sorted(set(names))},
         "outside_xnnpack": outside,
         "share_in_xnnpack": round(1 - len(outside) / len(names), 3),
         "float_operations": float_operations(content),
-        "timed_input": list(size),
-        "threads": file.threads,
-        "milliseconds": round(times["file"].median_ms, 2),
-        "keras_milliseconds": round(times["keras"].median_ms, 2),
-        "peak_memory_bytes": file_peak_memory(path, height=size[0], width=size[1]),
     }
 
 
-def _middle(image, size, scale=1):
+def _cost(file, latency, size):
+    return {
+        "timed_input": list(size),
+        "threads": file.threads,
+        "milliseconds": round(latency.median_ms, 2),
+        "peak_memory_bytes": file_peak_memory(file.path, height=size[0], width=size[1]),
+    }
+
+
+def fitted(image: np.ndarray, size: tuple[int, int] | None, scale: int = 1) -> np.ndarray:
     """The central crop of `size` · scale; an image that is too small is continued by reflection."""
     if size is None:
         return image

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,8 @@ def export_student(settings: ExportTflite, weights: Path) -> None:
     Raises UserError where the name of the file is none, or it is there already, or the proof fails.
     """
     export = settings.export
-    output = _output(export, weights)
+    suffix = "" if export.quantize == "none" else f".{export.quantize}"
+    output = output_of(export, weights, name=f"{weights.name.removesuffix(SUFFIX)}{suffix}.tflite")
     model, facts = load_generator(weights), read_facts(weights)
     description = write_checked(
         model,
@@ -67,15 +68,14 @@ def export_student(settings: ExportTflite, weights: Path) -> None:
         logging.info("loses %.3f dB against the float student it was trained from", proof["drop_from_float_db"])
 
 
-def _output(export: Export, weights: Path) -> Path:
-    """Where the file goes.
+def output_of(export: Export, source: Path, *, name: str) -> Path:
+    """Where the file goes: --output, or `name` beside what it is made of; of a shipped network into
+    the current folder.
 
     Raises UserError for another kind of file, for weights/, and for what is there already.
     """
-    suffix = "" if export.quantize == "none" else f".{export.quantize}"
-    shipped = weights.resolve().parent == FOLDER.resolve()
-    folder = Path() if shipped else weights.parent
-    output = Path(export.output or folder / f"{weights.name.removesuffix(SUFFIX)}{suffix}.tflite")
+    shipped = source.resolve().parent == FOLDER.resolve()
+    output = Path(export.output or (Path() if shipped else source.parent) / name)
     if output.suffix != ".tflite":
         raise UserError(f"--output={output}: the name has to end in .tflite")
     refuse_as_output(output, flag="output")
@@ -136,21 +136,39 @@ def write_checked(
     Returns the description. Raises UserError when the limits are broken or the target cannot be
     written.
     """
-    path, model = Path(path), fused(model)
+    model = fused(model)
     content = convert(model, height=height, width=width, quantize=quantize, calibration=calibration)
     description = _describe(model, height=height, width=width, quantize=quantize, **facts)
+
+    def proof(file: Path) -> dict[str, Any]:
+        return prove(file, model, pairs, float_student=float_student, height=timed[0], width=timed[1])
+
+    return write_proven(Path(path), content, description, proof=proof, fault=limits.broken_by)
+
+
+def write_proven(
+    path: Path,
+    content: bytes,
+    description: dict[str, Any],
+    *,
+    proof: Callable[[Path], dict[str, Any]],
+    fault: Callable[[dict[str, Any]], str | None],
+) -> dict[str, Any]:
+    """Write a file with the description in its metadata and, with `proof(file)`, in a .json beside
+    it; neither where `fault(proof)` names one.
+
+    Returns the whole description. Raises UserError where nothing is kept.
+    """
     content = with_metadata(content, description)
-    description |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    description = description | {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
             candidate = Path(folder) / path.name
             candidate.write_bytes(content)
             _write(candidate.with_suffix(".json"), description)
-            description["proof"] = prove(
-                candidate, model, pairs, float_student=float_student, height=timed[0], width=timed[1]
-            )
-            if reason := limits.broken_by(description["proof"]):
+            description["proof"] = proof(candidate)
+            if reason := fault(description["proof"]):
                 raise UserError(f"{path}: not kept: {reason}")
             _write(candidate.with_suffix(".json"), description)
             for made in (candidate, candidate.with_suffix(".json")):

@@ -23,7 +23,8 @@ class Export:
     heading: ClassVar[str] = "Export"
     student: str | None = setting(
         None,
-        "A run folder, a weight file, or a shipped network by name; with --check any network's name. The newest student under runs/ by default.",
+        "A run folder, a weight file, or a shipped network by name; with --check any network's name; with --height and --width "
+        "also a finished .tflite file. The newest student under runs/ by default.",
     )
     output: str | None = setting(
         None, "The file to write; by default beside the weights, or in the current folder for a shipped network."
