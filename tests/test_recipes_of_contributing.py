@@ -22,6 +22,12 @@ RUNS = {
     "network": ["train_student.py", "--student=espcn", "--dataset=sample"],
     "data set": ["train_student.py", "--student=compact_xs", "--dataset=astronaut"],
 }
+# Tests of the whole tree that a new one of the kind has to pass too.
+CHECKED = {
+    "method": ["tests/transfer/test_methods.py", "-k=teacher or published or architecture"],
+    "network": ["tests/export/test_every_network.py", "tests/inference/test_tiling.py", "-k=espcn or architecture"],
+    "data set": ["tests/data/test_choice.py"],
+}
 REPORTED = {"method": ("method", "g2g_l1"), "network": ("student", "espcn"), "data set": ("student", "compact_xs")}
 
 
@@ -29,7 +35,7 @@ REPORTED = {"method": ("method", "g2g_l1"), "network": ("student", "espcn"), "da
 def tree(tmp_path):
     """A copy of what the commands need."""
     kept = shutil.ignore_patterns(
-        ".*", "runs", "build", "datasets", "node_modules", "__pycache__", "tests", "docs", "web"
+        ".*", "runs", "build", "datasets", "node_modules", "__pycache__", "docs", "benchmarks"
     )
     return Path(shutil.copytree(ROOT, tmp_path / "tree", ignore=kept))
 
@@ -43,6 +49,15 @@ def test_a_recipe_touches_three_files_and_applies(tree, recipe):
     assert len(re.findall(r"^\+\+\+ ", DIFFS[recipe], re.MULTILINE)) == 3
     done = subprocess.run(["git", "apply", "--check"], input=DIFFS[recipe], cwd=tree, text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", range(3), ids=RUNS)
+def test_a_recipe_leaves_a_sound_tree(tree, recipe):
+    subprocess.run(["git", "apply"], input=DIFFS[recipe], cwd=tree, text=True, check=True)
+    tests = ["tests/test_architecture.py", *CHECKED[list(RUNS)[recipe]], "-m=not slow", "-q"]
+    done = subprocess.run([sys.executable, "-m", "pytest", *tests], cwd=tree, text=True, capture_output=True)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.slow

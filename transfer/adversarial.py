@@ -30,7 +30,7 @@ PUBLISHED = {
 
 def phases(job: TransferJob) -> list[Phase]:
     """One phase, at the learning rate of adversarial phases."""
-    terms = [job.content(), job.imitation(), job.before_teachers_critic(steps=job.steps)]
+    terms = [job.content(), job.imitation(), job.teachers_discriminator(steps=job.steps)]
     return [job.phase("adversarial", terms, steps=job.steps, keep="last")]
 
 

@@ -38,7 +38,7 @@ def distill(settings: Distill, method: Method) -> None:
 
 
 def _teach(settings: Distill, method: Method) -> None:
-    settings = _completed(settings, method, run_dir=f"runs/{method.name}")
+    settings = _with_published_values(settings, method, run_dir=f"runs/{method.name}")
     labels = _labels(settings, method)
     teacher = labels or Teacher(settings, phase=method.teacher)
     images = _images(settings, method, labels)
@@ -55,7 +55,7 @@ def _fine_tune(settings: Distill, method: Method) -> None:
     by the teacher.
     """
     finished = find_weights(settings.network.init or f"runs/{method.name}")
-    settings = _completed(settings, qat.METHOD, run_dir=f"{finished.parent}_qat")
+    settings = _with_published_values(settings, qat.METHOD, run_dir=f"{finished.parent}_qat")
     labels = _labels(settings, method)
     guide = finished if settings.transfer.guide == "student" else None
     guided = settings
@@ -75,7 +75,7 @@ def _fine_tune(settings: Distill, method: Method) -> None:
         _train(job, folder, qat.METHOD.phases(job), teacher, images, method=f"{method.name}+qat", **facts)
 
 
-def _completed(settings: Distill, method: Method, *, run_dir: str) -> Distill:
+def _with_published_values(settings: Distill, method: Method, *, run_dir: str) -> Distill:
     """With the method's published values, and a folder, where no flag gives others."""
     published = {name: value for name, value in method.published.items() if name not in settings.given}
     settings = settings.with_values(**published)

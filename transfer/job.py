@@ -59,7 +59,7 @@ class TransferJob(Job):
         """A2: a second new discriminator learns to tell the teacher's images from the student's."""
         return adversarial_to_teacher(self.settings.losses.adversarial_weight, self.new_adversary(steps), second=True)
 
-    def before_teachers_critic(self, *, steps: int) -> Term:
+    def teachers_discriminator(self, *, steps: int) -> Term:
         """A with the discriminator that the teacher was trained against; it now takes the teacher's
         images for real.
         """

@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from settings.transfer import Distill
-from transfer.methods import METHODS
-
 ROOT = Path(__file__).parent.parent.parent
 COMMANDS = ["train_teacher.py", "train_student.py", "distill.py", "export_tflite.py", "evaluate.py", "upscale.py"]
 
@@ -123,21 +120,6 @@ def test_help_on_an_ascii_terminal_and_into_a_closed_pipe(tmp_path):
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path)
     process.stdout.close()
     assert process.wait(60) == 0 and process.stderr.read() == b""
-
-
-def test_help_of_distill_has_the_published_weights():
-    """Each row of the table against the settings that the method's module publishes; adapt
-    publishes no weights.
-    """
-    rows = re.findall(r"^ +(\w+) {2,}.+? {2,}(-|[\d.]+), ([\d.]+)(?:, (\w+) ([\d.]+))?$", Distill.__doc__, re.M)
-    assert [*(row[0] for row in rows), "adapt"] == list(METHODS)
-    assert re.search(r"^ +adapt .* none$", Distill.__doc__, re.M)
-    assert not [key for key in METHODS["adapt"].published if key.endswith("_weight")]
-    for name, content, imitation, other, weight in rows:
-        shown = {"content_weight": content, "kd_weight": imitation} | ({f"{other}_weight": weight} if other else {})
-        shown = {key: float(value) for key, value in shown.items() if value != "-"}
-        published = {key: value for key, value in METHODS[name].published.items() if key.endswith("_weight")}
-        assert shown == pytest.approx(published, abs=1e-3)
 
 
 def test_help_shows_what_matters_for_its_command(tmp_path):
