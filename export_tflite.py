@@ -23,6 +23,10 @@ def main(settings: ExportTflite) -> int:
     export = settings.export
     if (export.height is None) != (export.width is None):
         raise UserError("--height and --width fix the input together: give both or neither")
+    if export.saved_model:
+        for name in ("height", "quantize", "output"):
+            if name in settings.given:
+                raise UserError(f"--{name}: of a .tflite file; --saved_model is in floats and takes any size")
     student = export.student or (None if export.check else newest_student())
     finished = None if export.check else finished_file(student)
     weights = None if export.check or finished else find_weights(student)

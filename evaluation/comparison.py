@@ -145,6 +145,10 @@ def _write(output, evaluation, chooser, benchmark):
     if benchmark in evaluation.benchmarks:
         write_sheet(output / "comparison.png", chooser.crops(evaluation.sound))
         written.append(output / "comparison.png")
+    for name in ("quality_vs_latency.png", "quality_vs_latency.svg", "comparison.png"):
+        if (older := output / name).is_file() and older not in written:  # it would be taken for this report's
+            older.unlink()
+            logging.info("%s: of an earlier evaluation, removed", older)
     print(f"\nwritten: {', '.join(str(path) for path in written)}")
     return [path for path in written if path.suffix == ".png"]
 

@@ -39,9 +39,9 @@ def measure(
     them alone.
 
     engines: dict name -> engine (see inference.engines). Each upscales the same noise of `height` x
-    `width`; an engine of another fixed size does it in tiles, the time for them included. `warmup`
-    rounds are not counted: they trace graphs and allocate buffers. threads: stated in the result,
-    and nothing else; engines have their own.
+    `width`, as uint8 where it takes that; an engine of another fixed size does it in tiles, the
+    time for them included. `warmup` rounds are not counted: they trace graphs and allocate buffers.
+    threads: stated in the result, and nothing else; engines have their own.
 
     failures: a dict that takes the engines that cannot run, name -> the reason in one line; without
     it they raise.
@@ -51,14 +51,17 @@ def measure(
     """
     if repetitions < 1:
         raise ValueError(f"repetitions {repetitions}: must be at least 1")
-    lr = np.random.default_rng(0).random((height, width, 3), np.float32)
+    levels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    floats = levels / np.float32(255.0)
     times = {name: [] for name in engines}
     for round_number in bar(range(warmup + repetitions), "timing"):
         for name, engine in engines.items():
             if failures and name in failures:
                 continue
             try:
-                milliseconds = _time_once(engine, lr)
+                # As programs give an image to it, and take the result: a file of 8 bits has no
+                # floats.
+                milliseconds = _time_once(engine, levels if getattr(engine, "takes_uint8", False) else floats)
             except (UserError, MemoryError) as error:
                 if failures is None:
                     raise

@@ -144,6 +144,8 @@ def folder_benchmarks(
             raise UserError(
                 f"--benchmarks={word}: write NAME:FOLDER, such as Set5:pictures/Set5, or NAME:HR_FOLDER:LR_FOLDER, or NAME with --data_root"
             )
+        if name in benchmarks:
+            raise UserError(f"--benchmarks={word}: there are two of the name {name}; rename one")
         kind = FolderPairs if len(folders) == 1 else PairedFolders
         try:
             benchmarks[name] = kind(*folders, scale=scale, tiles=tiles)

@@ -62,10 +62,11 @@ def _measured_apart(*words):
 
 
 def _of_engine(model, scale, height, width, threads):
-    lr = np.random.default_rng(0).random((height, width, 3), np.float32)
+    lr = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     _load_runtime(model)
     before = peak_bytes()
     engine = BicubicEngine(scale) if model == "bicubic" else open_engine(model, threads=threads)
+    lr = lr if getattr(engine, "takes_uint8", False) else lr / np.float32(255.0)
     if engine.fixed_size in (None, lr.shape[:2]):
         engine(lr[None])
     else:

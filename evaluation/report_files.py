@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import records
 from errors import UserError, reason
 from evaluation.report import Table, aligned_lines, latency_line, markdown_lines, markdown_table, protocol_line
 from evaluation.results import Evaluation
@@ -133,13 +134,13 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write_text(path: str | Path, text: str) -> Path:
-    """Write a text file, making its folder; returns the path.
+    """Write a text file whole or not at all, making its folder; returns the path.
 
     Raises UserError when it cannot be written.
     """
     path = Path(path)
     with writing(path):
-        path.write_text(text, encoding="utf-8")
+        records.write_text(path, text)
     return path
 
 

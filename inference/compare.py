@@ -23,10 +23,10 @@ def write_comparison(source: Path, target: Path, path: Path, *, overwrite: bool 
     """Write a PNG at `path`: left bicubic, right the result, above whole, below the most changed
     regions.
 
-    source, target: image files before and after. Raises UserError for files that cannot be read
-    (animations, too) or written.
+    source, target: image files before and after; of an animation the first frame is shown. Raises
+    UserError for files that cannot be read or written.
     """
-    before, after = (on_white(read_still(file, max_pixels=None)) for file in (source, target))
+    before, after = (on_white(read_still(file, max_pixels=None, first=True)) for file in (source, target))
     bicubic = bicubic_resize(before, height=after.shape[0], width=after.shape[1])
     side = _REGION * _ZOOM
     rows = [(_thumbnail(bicubic, side), _thumbnail(after, side))]

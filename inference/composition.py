@@ -36,10 +36,14 @@ class SelfEnsemble(Engine):
 
     def __call__(self, lr: np.ndarray) -> np.ndarray:
         """See `Engine`."""
+        _, height, width, _ = lr.shape
+        # Turned or not, blocks of the network begin where those of the whole image do.
+        missing = [(0, -side % self.alignment) for side in (height, width)]
+        lr = np.pad(lr, [(0, 0), *missing, (0, 0)], mode="reflect")
         total = 0.0
         for k in range(ORIENTATIONS):
             total = total + inverse_orient(self._engine(np.ascontiguousarray(orient(lr, k))), k)
-        return total / np.float32(ORIENTATIONS)
+        return total[:, : height * self.scale, : width * self.scale] / np.float32(ORIENTATIONS)
 
 
 class PreservedColour(Engine):

@@ -200,7 +200,6 @@ def upscale_files(
                     options = {"size": size, "overwrite": overwrite, "quality": quality, "max_pixels": max_pixels}
                     upscale_file(upscaler, source, target, **options, advance=lambda share: advance(source, share))
                     return Event(source, target)
-                _checked_size(job, source, target, image)
                 strips = list(_naming(source, iter_sized_strips(upscaler.for_image(source, image), image, size)))
                 return writers.submit(_write, job, source, target, image, strips, keep_done)
             except (UserError, OSError) as error:
@@ -239,8 +238,10 @@ def _read_small(job, source, target):
     if not source.is_file() or source.stat().st_size > _SMALL_FILE:
         return None
     with open_image(source, max_pixels=job.max_pixels) as image:
-        large = isinstance(image, Animation) or image.colours[..., :1].size * 16 > _SMALL_RESULT
-        return None if large else image
+        if isinstance(image, Animation):
+            return None
+        height, width = _checked_size(job, source, target, image)
+        return None if height * width > _SMALL_RESULT else image
 
 
 def _write(job, source, target, image, strips, keep_done):

@@ -47,14 +47,17 @@ def plan_outputs(
         result would take the place of an original, or of an earlier image's result; raises it by
         default.
 
-    Returns a list of (source, target), in the inputs' order, sorted within a folder. Images under
-    `output` itself are left out: they are results of an earlier call.
+    Returns a list of (source, target), in the inputs' order, sorted within a folder. Left out are a
+    folder's images under `output`, and those that bear the name of another's result: they are from
+    an earlier call.
 
-    Raises UserError for a missing input, for a folder without images and for a pattern with an
-    unknown name.
+    Raises UserError for a missing input, for a folder without images, for a pattern with an unknown
+    name and for an `output` whose name says another format than `extension`.
     """
     inputs = [_existing(Path(path)) for path in ([inputs] if isinstance(inputs, (str, Path)) else inputs)]
     suffix = f"_x{scale}" if suffix is None else suffix
+    if output is not None and extension and not _takes_extension(str(output), extension):
+        raise UserError(f"--output={output}: its name says the format; leave --format={extension[1:]} out")
     if output is not None and "{" in str(output):
         pairs = _by_pattern(inputs, str(output), scale=scale, extension=extension, problem=problem)
     elif output is not None and Path(output).suffix.lower() in WRITABLE and not os.path.isdir(output):
@@ -62,6 +65,12 @@ def plan_outputs(
     else:
         pairs = _by_folder(inputs, output and Path(output), suffix, extension, problem)
     return _distinct(pairs, problem)
+
+
+def _takes_extension(output, extension):
+    """Whether a result can have both the name and the suffix that are asked for."""
+    suffix = Path(output).suffix.lower()
+    return suffix not in WRITABLE or WRITABLE[suffix] == WRITABLE[extension] or os.path.isdir(output)
 
 
 def _existing(path):
@@ -86,7 +95,8 @@ def _by_folder(inputs, output, suffix, extension, problem):
         if path.is_dir():
             folder = _folder_beside(path, suffix) if output is None else output
             sources = _images_under(path, problem, leave_out=folder)
-            pairs += [(source, folder / _renamed(source.relative_to(path), suffix, extension)) for source in sources]
+            its_own = [(source, folder / _renamed(source.relative_to(path), suffix, extension)) for source in sources]
+            pairs += _without_results(its_own, path)
         else:
             folder = path.parent if output is None else output
             pairs.append((path, folder / _renamed(Path(path.name), suffix, extension)))
@@ -98,17 +108,33 @@ def _by_pattern(inputs, pattern, *, scale, extension, problem):
     fixed = Path(pattern.partition("{")[0] + "x").parent  # the results' folder, as far as it is known
     for path in inputs:
         folder = path if path.is_dir() else path.parent
-        sources = _images_under(path, problem, leave_out=fixed) if path.is_dir() else [path]
+        sources, its_own = _images_under(path, problem, leave_out=fixed) if path.is_dir() else [path], []
         for source in sources:
             inside = source.relative_to(folder).parent if path.is_dir() else folder
             kept = source.suffix if source.suffix.lower() in WRITABLE else ".png"
             words = {"stem": source.stem, "folder": inside, "ext": (extension or kept)[1:], "scale": scale}
             try:
-                pairs.append((source, Path(pattern.format_map(words))))
+                its_own.append((source, Path(pattern.format_map(words))))
             except (KeyError, ValueError, IndexError, AttributeError) as error:
                 known = ", ".join(f"{{{name}}}" for name in words)
                 raise UserError(f"--output={pattern}: not a pattern ({error}); it may hold {known}") from error
+        pairs += _without_results(its_own, path) if path.is_dir() else its_own
     return pairs
+
+
+def _without_results(pairs, folder):
+    """The pairs of a folder without the images that are the results of others, where they lie among
+    them.
+    """
+    results = {os.path.realpath(target) for source, target in pairs if not _same(source, target)}
+    kept = [(source, target) for source, target in pairs if os.path.realpath(source) not in results]
+    if len(kept) < len(pairs):
+        logging.info("%s: %d images left alone, the results of others there", folder, len(pairs) - len(kept))
+    return kept
+
+
+def _same(one, other):
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _folder_beside(path, suffix):

@@ -5,6 +5,7 @@ line, and the others go on.
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -64,6 +65,11 @@ def _check_words(words: list[str], output: str | None) -> None:
     if suffix and suffix not in (*WRITABLE, *CONTAINERS):
         known = " ".join((*WRITABLE, *CONTAINERS))
         raise UserError(f"--output={output}: cannot write {suffix}; use one of {known}, or for a folder {output}/")
+    videos = [Path(word).suffix.lower() in READABLE_VIDEOS for word in words]
+    if suffix in CONTAINERS and not any(videos):
+        raise UserError(f"--output={output}: a video; {words[0]} is none")
+    if suffix in WRITABLE and all(videos):
+        raise UserError(f"--output={output}: an image; {words[0]} is a video, which {' '.join(CONTAINERS)} hold")
 
 
 def asked_size(settings: Upscaling) -> Size | None:
@@ -98,6 +104,7 @@ class _Session:
 
         extension = f".{settings.format}" if settings.format else None
         pairs = plan_outputs(words, settings.output, scale=self._label, extension=extension, problem=fail)
+        sheets = _sheets(target for _, target in pairs) if settings.compare else {}
         left_out, began = len(failed), time.monotonic()
         with FileProgress([source for source, _ in pairs]) as progress:
             events = upscale_files(
@@ -118,8 +125,8 @@ class _Session:
                 elif not event.skipped:
                     written += 1
                     logging.info("%s", event.target)
-                    if settings.compare:
-                        self._compare(event.source, event.target, fail)
+                if event.target in sheets and not event.error:
+                    self._compare(event.source, event.target, sheets[event.target], fail, again=event.skipped)
         if written and len(pairs) > 1:
             folder = _common_folder([target for _, target in pairs])
             logging.info("%d images in %.3g s -> %s/", written, time.monotonic() - began, folder)
@@ -131,12 +138,16 @@ class _Session:
                 logging.error("  %s", error)
         return bool(failed)
 
-    def _compare(self, source: Path, target: Path, fail) -> None:
-        path = target.with_suffix(".compare.png")
+    def _compare(self, source: Path, target: Path, path: Path, fail, *, again: bool) -> None:
+        """again: the result is from an earlier call, and so may be its sheet."""
+        if again and path.is_file():
+            return
         try:
             write_comparison(source, target, path, overwrite=self._settings.overwrite)
         except UserError as error:
             fail(error)
+        except MemoryError:
+            fail(UserError(f"{path}: not enough memory; the result itself is done"))
 
     def videos(self, sources: list[Path]) -> bool:
         """Upscale videos one after the other. Returns whether one failed."""
@@ -150,6 +161,7 @@ class _Session:
                     )
                 taken[target] = source
                 if len(sources) > 1 and target.is_file() and not self._settings.overwrite:
+                    self._refuse_part(source, target)
                     logging.info("%s was done already; --overwrite does it again", target)
                     continue
                 failed = self._video(source, target) or failed
@@ -157,6 +169,17 @@ class _Session:
                 logging.error("%s", error)
                 failed = True
         return failed
+
+    def _refuse_part(self, source: Path, target: Path) -> None:
+        """Raises UserError where a video that is there already ends early."""
+        from inference.video.source import seconds_of  # raises UserError where PyAV is missing
+
+        whole, there = seconds_of(source), seconds_of(target)
+        if whole and there and there + max(1.0, whole / 100) < whole and not self._settings.preview:
+            raise UserError(
+                f"{target}: is there already, with {there:.1f} s of the {whole:.1f} s of {source}: of a call that was "
+                "stopped, or of --preview; --overwrite does it again"
+            )
 
     def _video_target(self, source: Path, *, alone: bool) -> Path:
         extension = source.suffix if source.suffix.lower() in CONTAINERS else ".mp4"
@@ -249,6 +272,20 @@ def upscale_raw(
         stdout.flush()
         count += 1
     return count
+
+
+def _sheets(targets: Iterable[Path]) -> dict[Path, Path]:
+    """{result: its comparison}, NAME.compare.png; the whole name, suffix too, where two results
+    share it.
+    """
+    targets = list(targets)
+    stems = Counter(target.with_suffix("") for target in targets)
+    return {
+        target: target.with_suffix(".compare.png")
+        if stems[target.with_suffix("")] == 1
+        else target.with_name(f"{target.name}.compare.png")
+        for target in targets
+    }
 
 
 def _common_folder(paths: list[Path]) -> Path:

@@ -88,8 +88,8 @@ def iter_sized_strips(upscaler: Upscaler, image: Still, size: Size | None = None
         return
     if rows > scale * height or columns > scale * width:
         first = _enlarged_strips(upscaler, image)
-        middle = np.concatenate(list(_resized(first, image, scale, -(-rows // scale), -(-columns // scale))))
-        image = _split(middle, image)
+        height, width = -(-rows // scale), -(-columns // scale)
+        image = _split(_whole(_resized(first, image, scale, height, width), height), image)
     yield from _resized(_enlarged_strips(upscaler, image), image, scale, rows, columns)
 
 
@@ -100,6 +100,17 @@ def _resized(strips, image, scale, rows, columns):
     channels = (*image.colours.shape[2:], 1)[0] + (image.alpha is not None)
     shape = (height, width) if image.colours.ndim == 2 and image.alpha is None else (height, width, channels)
     return iter_resized(strips, shape, height=rows, width=columns)
+
+
+def _whole(strips, height):
+    """The image of that height that its strips make up; each is let go of when it is copied."""
+    first = next(strips)
+    whole = np.empty((height, *first.shape[1:]), first.dtype)
+    whole[: len(first)], top = first, len(first)
+    for strip in strips:
+        whole[top : top + len(strip)] = strip
+        top += len(strip)
+    return whole
 
 
 def _split(pixels, image):

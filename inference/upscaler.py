@@ -54,6 +54,7 @@ class Upscaler:
         self.engine = open_engine(model_or_path, threads=threads, kind=engine)
         self.scale = self.engine.scale
         self.tile, self.memory_mb = tile, memory_mb
+        self._tiles = {}  # what was chosen: of a video's frames all have the same
 
     def upscale(self, picture: np.ndarray, *, out: np.ndarray | None = None) -> np.ndarray:
         """Upscale one image.
@@ -102,9 +103,11 @@ class Upscaler:
         """
         height, width = picture.shape[:2]
         bytes_per_pixel = (channels or (*picture.shape, 1)[2]) * picture.dtype.itemsize
-        return fitting_tile(
-            self.engine, height=height, width=width, bytes_per_pixel=bytes_per_pixel, memory_mb=self.memory_mb
-        )
+        key = (height, width, bytes_per_pixel)
+        if key not in self._tiles:
+            sizes = {"height": height, "width": width, "bytes_per_pixel": bytes_per_pixel}
+            self._tiles[key] = fitting_tile(self.engine, **sizes, memory_mb=self.memory_mb)
+        return self._tiles[key]
 
 
 def open_engine(

@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 from absl import logging
 from numpy.typing import DTypeLike
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, PngImagePlugin
 
 from data.image_metadata import Metadata
 from data.image_reader import ANIMATED
@@ -146,17 +146,14 @@ def write_animation(
 ) -> None:
     """Write frames, an iterable of (H, W, 3 or 4) uint8 arrays, as an animated GIF, WebP or PNG.
 
-    Raises UserError.
-
-    durations: of each frame, in ms. loop: how often it is shown; 0 means for ever.
+    durations: of each frame, in ms. loop: how often it is shown; 0 means for ever. Of the metadata
+    the format keeps what it has a place for. Raises UserError.
     """
     path = Path(path)
     check_target(path, overwrite=overwrite)
     check_result(path, width=1, height=1, frames=len(durations))
     file_format = WRITABLE[path.suffix.lower()]
     options = {"quality": quality} if file_format == "WEBP" else {"disposal": 2} if file_format == "GIF" else {}
-    if metadata.icc_profile and file_format != "GIF":
-        options["icc_profile"] = metadata.icc_profile
     images = (Image.fromarray(_opaque_or_not(frame) if file_format == "GIF" else frame) for frame in frames)
     with replacing(path, overwrite=overwrite) as file, _named(path):
         first = next(images)
@@ -166,7 +163,32 @@ def write_animation(
             loop = None  # a GIF without the loop block is shown once
         if loop is not None:
             options["loop"] = loop
+        options |= _carried(path, metadata, file_format, first.size)
         first.save(file, file_format, save_all=True, append_images=images, duration=durations, **options)
+
+
+def _carried(path, metadata, file_format, size):
+    """What Pillow is told of an animation's metadata."""
+    exif, metadata = _fitting_metadata(path, metadata, file_format, size)
+    colours_and_camera = {"exif": exif, "icc_profile": metadata.icc_profile}
+    given = {
+        "GIF": {"comment": metadata.comment},
+        "WEBP": {**colours_and_camera, "xmp": metadata.xmp},
+        "PNG": {**colours_and_camera, "dpi": metadata.dpi, "pnginfo": _chunks(metadata)},
+    }[file_format]
+    return {name: value for name, value in given.items() if value}
+
+
+def _chunks(metadata):
+    """A PNG's texts and colours, as Pillow takes them."""
+    chunks = PngImagePlugin.PngInfo()
+    for kind, content in (metadata.colour_chunks or {}).items():
+        chunks.add(kind, content)
+    if metadata.xmp:
+        chunks.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "surrogateescape"))
+    for keyword, text in metadata.text:
+        chunks.add_itxt(keyword, text)
+    return chunks
 
 
 def _opaque_or_not(pixels):

@@ -10,6 +10,7 @@ from published.recognise import recognise
 from records import sha256
 from runs import FOREIGN, SUFFIX
 from settings.files import ImportWeights
+from weights import refuse_as_output
 
 
 def import_weights(settings: ImportWeights, words: list[str]) -> int:
@@ -70,6 +71,7 @@ def _output(importing, path):
     output = Path(importing.output or f"{stem}{SUFFIX}")
     if not output.name.endswith(SUFFIX):
         raise UserError(f"--output={output}: the name has to end in {SUFFIX}")
+    refuse_as_output(output, flag="output")
     if output.exists() and not importing.overwrite:
         raise UserError(f"{output}: is there already; --overwrite replaces it, --output=FILE names another")
     return output

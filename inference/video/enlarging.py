@@ -190,7 +190,10 @@ def _even_size(upscaler, film, size, *, squared):
         height, width = max(height, round(height / film.aspect)), max(width, round(width * film.aspect))
     if size is not None and film.first.rotation % 180:
         size = size._replace(width=size.height, height=size.width)
-    rows, columns = result_size(upscaler, Still(np.empty((height, width, 3), np.uint8)), size)
+    try:
+        rows, columns = result_size(upscaler, Still(np.empty((height, width, 3), np.uint8)), size)
+    except UserError as error:
+        raise UserError(f"{film.path}: {error}") from error
     return max(2, rows - rows % 2), max(2, columns - columns % 2)
 
 

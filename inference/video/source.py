@@ -54,6 +54,15 @@ def _as_latin1(error):
 codecs.register_error("or_latin1", _as_latin1)
 
 
+def seconds_of(path: Path) -> float | None:
+    """How long a film says it is; None where it does not, or cannot be opened."""
+    try:
+        with av.open(str(path), metadata_errors="or_latin1") as container:
+            return container.duration / av.time_base if container.duration else None
+    except (av.FFmpegError, OSError, ValueError):
+        return None
+
+
 class Frame(NamedTuple):
     """pixels: (H, W, 3) uint8 RGB. pts: in ticks of the film's time base, rising from frame to
     frame.

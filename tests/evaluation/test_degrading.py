@@ -202,6 +202,18 @@ def test_seams_are_shown_where_they_are_asked_for(folder, tmp_path):
     assert failures == ["Two: left out: s: 30x20 leaves too little to measure inside a border of 2"]
 
 
+def test_a_report_stands_alone_and_a_name_once(folder, tmp_path):
+    """Charts of an earlier evaluation would be taken for this one's."""
+    compare(comparison(folder, tmp_path, degrade=(), repetitions=1))
+    assert (tmp_path / "quality_vs_latency.svg").is_file()
+    (tmp_path / "mine.txt").write_text("notes")
+    compare(comparison(folder, tmp_path, degrade=()))
+    left = {path.name for path in tmp_path.iterdir() if path.is_file()}
+    assert not [name for name in left if "quality" in name] and {"report.json", "mine.txt"} <= left
+    with pytest.raises(UserError, match="there are two of the name Two; rename one"):
+        compare(comparison(folder, tmp_path, benchmarks=(f"Two:{folder}", f"Two:{folder}")))
+
+
 def test_another_upscaler_s_images_are_refused(folder, tmp_path):
     words = {"models": ("bicubic", f"theirs={folder}"), "baseline": None}
     with pytest.raises(UserError, match="--degrade=clean,jpeg:30,noise:10: theirs is a folder of images"):

@@ -36,6 +36,18 @@ def test_times_are_in_order_and_the_first_call_is_not_counted():
     assert (slow.repetitions, slow.height, slow.width, slow.threads) == (7, 4, 6, 2)
 
 
+def test_an_engine_of_8_bits_gets_8_bits():
+    class Bytes(Sleeping):
+        takes_uint8, seen = True, set()
+
+        def __call__(self, lr):
+            self.seen.add(lr.dtype)
+            return lr
+
+    measure({"int8": Bytes(0), "float": Sleeping(0)}, height=3, width=5, repetitions=1)
+    assert Bytes.seen == {np.dtype(np.uint8)}
+
+
 def test_repetitions_are_interleaved():
     log = []
     engines = {name: Sleeping(0, log, name) for name in "abc"}

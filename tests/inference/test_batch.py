@@ -7,7 +7,7 @@ from PIL import Image
 
 from errors import UserError
 from inference import Upscaler
-from inference.image_files import upscale_files
+from inference.image_files import _Job, _read_small, upscale_files
 
 
 @pytest.fixture
@@ -161,3 +161,14 @@ def test_what_the_format_cannot_hold_is_said_before_the_work(nearest, tmp_path, 
         "28000x28000 would take about 9.4 GB of memory as GIF; write .png or .tif, --memory_mb=9409 or --allow_large",
         "cannot hold 2 frames; write .gif, .webp or .png (--format)",
     ]
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_whether_a_result_is_large_does_not_depend_on_its_colours(channels, nearest, tmp_path, monkeypatch):
+    """A grey scan of few bytes may be as large as any photograph."""
+    monkeypatch.setattr("inference.image_files._SMALL_RESULT", 16 * 20 * 30)
+    job = _Job(Upscaler(nearest), None, False, 95, None)
+    for height, held in ((20, True), (21, False)):
+        path = tmp_path / f"{height}.png"
+        Image.fromarray(np.zeros((height, 30, *channels), np.uint8)).save(path)
+        assert (_read_small(job, path, tmp_path / "x.png") is not None) == held

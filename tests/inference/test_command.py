@@ -66,6 +66,8 @@ def test_folder_with_failures_then_again(exported, folder):
         (["-o", "-"], "--output=-: standard output is for raw frames"),
         (["b.png"], "b.png: no such file; for the result to go there: upscale.py in/a b.png -o b.png"),
         (["-o", "b.avif"], "--output=b.avif: cannot write .avif; use one of .png"),
+        (["-o", "b.mp4"], "--output=b.mp4: a video; in/a b.png is none"),
+        (["-o", "b.png", "--format=webp"], "--output=b.png: its name says the format"),
     ],
 )
 def test_mistakes_are_one_line(exported, folder, words, said):
@@ -89,6 +91,20 @@ def test_a_finished_folder_of_one_is_done_and_what_fails_leaves_the_rest(exporte
     assert done.returncode == 1 and "would be the result of both one/a.jpg and one/a.png" in done.stderr
     assert "1 of 2 failed (1 written):" in done.stderr and (folder / "one_x2/a_x2.webp").is_file()
     assert "one: 1 file of another kind left alone: .heic (1)" in done.stderr
+
+
+def test_comparisons_of_results_that_share_a_name_and_of_earlier_ones(exported, folder):
+    for path, suffix in ((folder / "in/c.webp", "gif"), (folder / "in/a b.png", "webp")):
+        Image.open(path).convert("RGB").save(path.with_suffix(f".{suffix}"))
+    frames = [Image.new("RGB", (8, 6), (40 * i, 0, 0)) for i in range(3)]
+    frames[0].save(folder / "film.gif", save_all=True, append_images=frames[1:])
+    words = ["in/c.webp", "in/c.gif", "in/a b.png", "film.gif", "-o", "out/"]
+    assert run(exported, *words, cwd=folder).returncode == 0
+    again = run(exported, *words, "--compare", cwd=folder)
+    assert again.returncode == 0 and "4 of 4 were done already" in again.stderr, again.stderr
+    sheets = ["a b_x2.compare.png", "c_x2.gif.compare.png", "c_x2.webp.compare.png", "film_x2.compare.png"]
+    assert sorted(path.name for path in folder.glob("out/*.compare.png")) == sheets
+    assert run(exported, *words, "--compare", cwd=folder).returncode == 0
 
 
 def test_streams(exported, folder):

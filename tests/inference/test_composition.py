@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -28,6 +29,15 @@ def test_self_ensemble_commutes_with_turns_and_mirrors(network):
     for turn in (lambda x: np.rot90(x, 1, (1, 2)), lambda x: x[:, :, ::-1]):
         np.testing.assert_allclose(ensemble(turn(lr)), turn(ensemble(lr)), atol=1e-5)
         assert np.abs(engine(np.ascontiguousarray(turn(lr))) - turn(engine(lr))).max() > 0.01
+
+
+@pytest.mark.parametrize("size", [(60, 44), (61, 47)])
+def test_tiled_equals_untiled_where_blocks_are_turned(size):
+    keras.utils.set_random_seed(0)
+    model = build_generator("rrdb", depth=1, width=8, growth=4, scale=2, unshuffle=2)
+    engine, lr = SelfEnsemble(KerasEngine(model)), noise(*size)
+    assert engine.alignment == 2 and engine(lr).shape == (1, 2 * size[0], 2 * size[1], 3)
+    np.testing.assert_allclose(upscale_tiled(engine, lr[0], tile=12), engine(lr)[0], atol=2e-5)
 
 
 def test_self_ensemble_needs_a_square_or_free_size(exported):

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin
 
 from inference import Upscaler
 from inference.image_files import upscale_file
@@ -166,3 +166,30 @@ def test_what_jpeg_cannot_hold_is_named_and_left_out(upscaler, tmp_path, image, 
     image.save(tmp_path / "a.webp", xmp=b"<x/>" * 20_000)
     upscale_file(upscaler, tmp_path / "a.webp", tmp_path / "b.jpg")
     assert ["xmp left out: 80000 bytes" in line for line in lines] == [True]
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".png", ".gif"])
+def test_animations_keep_theirs(upscaler, tmp_path, suffix):
+    frames = [Image.new("RGB", (6, 4), (60 * i, 10, 200)) for i in range(3)]
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "Hokusai"
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Title", "Sea")
+    options = {
+        ".webp": {"exif": exif, "xmp": XMP.replace(b'Orientation="6"', b'Orientation="1"'), "icc_profile": b"icc"},
+        ".png": {"exif": exif, "pnginfo": texts, "icc_profile": b"icc"},
+        ".gif": {"comment": b"a wave"},
+    }[suffix]
+    source, target = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+    frames[0].save(source, save_all=True, append_images=frames[1:], duration=50, **options)
+    upscale_file(upscaler, source, target)
+    with Image.open(target) as made:
+        assert made.n_frames == 3 and made.size == (24, 16)
+        if suffix == ".gif":
+            assert made.info["comment"] == b"a wave"
+        else:
+            assert made.getexif()[ExifTags.Base.Artist] == "Hokusai" and made.info["icc_profile"] == b"icc"
+        if suffix == ".webp":
+            assert b"<dc:title>Sea" in made.info["xmp"] and b'XDimension="24"' in made.info["xmp"]
+        if suffix == ".png":
+            assert made.text["Title"] == "Sea"

@@ -53,6 +53,28 @@ def test_earlier_results_are_left_out(tree):
     assert plan("in", "in/out").keys() == {"in/c.png", "in/deep/d.gif", "in/deep/e.webp"}
 
 
+@pytest.mark.parametrize("output", ["in", "in/{folder}/{stem}_x{scale}.{ext}"])
+def test_earlier_results_among_the_images_are_left_out(tree, output, monkeypatch):
+    """As after one call, and after two of an older version."""
+    monkeypatch.chdir("in")
+    output = output.replace("in/", "").replace("in", ".")
+    first = {"c.png": "c_x4.png", "deep/d.gif": "deep/d_x4.gif", "deep/e.webp": "deep/e_x4.webp"}
+    assert plan(".", output) == first
+    for name in ("c_x4.png", "deep/d_x4.gif", "c_x4_x4.png"):
+        Path(name).touch()
+    assert plan(".", output) == first
+    with pytest.raises(UserError, match=r"c_x4.png: the result would take the place of an original"):
+        plan(["c.png", "c_x4.png"])
+
+
+@pytest.mark.parametrize("output", ["out.png", "out/{stem}.png"])
+def test_a_name_that_says_another_format(tree, output):
+    with pytest.raises(UserError, match="its name says the format; leave --format=webp out"):
+        plan("a.jpg", output, extension=".webp")
+    assert plan("a.jpg", "o.jpeg", extension=".jpg") == {"a.jpg": "o.jpeg"}
+    assert plan("a.jpg", "{stem}_2.{ext}", extension=".webp") == {"a.jpg": "a_2.webp"}
+
+
 def test_a_loop_of_links_ends(tree):
     Path("in/deep/loop").symlink_to(Path("in").resolve(), target_is_directory=True)
     assert len(plan("in", "out")) == 3

@@ -1,6 +1,7 @@
 """Videos made and read back by PyAV; what is compared was never decoded by our code."""
 
 import io
+import re
 import signal
 import subprocess
 import sys
@@ -175,17 +176,23 @@ def test_a_target_made_meanwhile_costs_neither(nearest, tmp_path):
 
 
 def test_several_videos_at_the_command(exported, tmp_path):
-    """Two whose results would have one name; one that was done before; one that is no video."""
+    """Two whose results would have one name; one that was done before, and one only begun; one that
+    is no video.
+    """
     film = make(tmp_path / "a.mp4", sound=False).read_bytes()
-    for name in ("a.ts", "b.mp4", "b_x2.mp4"):
+    for name in ("a.ts", "b.mp4", "b_x2.mp4", "d_x2.mp4"):
         (tmp_path / name).write_bytes(film)
+    make(tmp_path / "d.mp4", stamps=range(100), sound=False)
     (tmp_path / "c.mts").write_bytes(b"no film")
-    words = ["a.mp4", "a.ts", "b.mp4", "c.mts", f"--model={exported['dynamic']}"]
+    words = ["a.mp4", "a.ts", "b.mp4", "c.mts", "d.mp4", f"--model={exported['dynamic']}"]
     done = subprocess.run(
         [sys.executable, ROOT / "upscale.py", *words], cwd=tmp_path, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "a.ts: its result would be a_x2.mp4, which is that of a.mp4; give -o" in done.stderr
+    assert re.search(
+        r"d_x2\.mp4: is there already, with [\d.]+ s of the 4\.0 s of d.mp4: of a call that was", done.stderr
+    )
     assert "b_x2.mp4 was done already" in done.stderr and "c.mts: no film that can be read" in done.stderr
     assert len(frames(tmp_path / "a_x2.mp4")) == len(STAMPS) and (tmp_path / "b_x2.mp4").read_bytes() == film
 

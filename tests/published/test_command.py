@@ -53,6 +53,10 @@ def test_describes_writes_once_and_upscales(files, answers, tmp_path):
         ([], "no file: give one file"),
         (["{}/rrdb_old_x1.pth", "--scale=4"], "enlarges 1 times, but --scale is 4"),
         (["{}/rrdb_old_x1.pth", "--output=a.h5"], "--output=a.h5: the name has to end in .weights.h5"),
+        (
+            ["{}/span_no_norm_x2.safetensors", f"--output={ROOT}/weights/a.weights.h5"],
+            "the folder of the shipped networks",
+        ),
         (["{}/answers.npz"], "answers.npz: a zip archive, but none of PyTorch's"),
     ],
 )
