@@ -122,7 +122,7 @@ class Losses:
 
 @dataclass(frozen=True)
 class ContentPhase:
-    """The teacher that g2g and g2g_al learn from."""
+    """The teacher that g2g, g2g_al and g2g_fa learn from."""
 
     heading: ClassVar[str] = "Losses"
     content_steps: int = setting(

@@ -59,10 +59,9 @@ class Job:
         optimizer = self.optimizer(steps, adversarial=bool(adversaries))
         step = Step(generator=self.model, optimizer=optimizer, terms=terms, teacher=self.teacher, role=self.role)
         optimizers = {self.role: optimizer, **{name: adversary.optimizer for name, adversary in adversaries.items()}}
-        weights = {term.name: term.weight for term in terms}
-        return Phase(
-            name, step, self.model, self.average, steps, keep, optimizers, beside or {}, begins=begins, weights=weights
-        )
+        term_weights = {term.name: term.weight for term in terms}
+        more = {"begins": begins, "weights": term_weights}
+        return Phase(name, step, self.model, self.average, steps, keep, optimizers, beside or {}, **more)
 
     def optimizer(self, steps: int, *, adversarial: bool = False) -> Adam:
         """--optimizer with the schedule of the settings over `steps`. adversarial: Adam, at the

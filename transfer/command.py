@@ -79,7 +79,7 @@ def _with_published_values(settings: Distill, method: Method, *, run_dir: str) -
     """With the method's published values, and a folder, where no flag gives others."""
     published = {name: value for name, value in method.published.items() if name not in settings.given}
     settings = settings.with_values(**published)
-    _warn_of_unused_weights(settings, method)
+    _warn_of_no_effect(settings, method)
     return settings.with_values(run_dir=settings.run.run_dir or run_dir)
 
 
@@ -121,7 +121,10 @@ def _to_be_upscaled(settings: Distill, method: Method) -> list[data.PictureStore
     return [store for store in stores if not store.originals]
 
 
-def _warn_of_unused_weights(settings: Distill, method: Method) -> None:
+def _warn_of_no_effect(settings: Distill, method: Method) -> None:
+    steps = settings.losses.adversarial_steps
+    if settings.transfer.al == "jointly" and steps and "adversarial_steps" in settings.given:
+        logging.warning("--adversarial_steps=%d: --al=jointly has one phase, of --steps; it has no effect", steps)
     for name in sorted(set(_OPTIONAL) & settings.given - set(method.published)):
         value = settings.values()[name]
         logging.warning("--%s=%g: %s has no %s term; it has no effect", name, value, method.name, _OPTIONAL[name])

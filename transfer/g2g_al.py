@@ -3,7 +3,7 @@
 C + 1e-3 K in the transfer; C + 1e-3 K + 1e-3 A after it. A is the adversarial loss: a new
 discriminator learns to tell originals from the student's images. With `--al=after` (the paper) the
 adversarial phase follows the transfer; with `--al=jointly` (its code) one phase has all three
-terms. The teacher is that of `transfer.g2g`: in the code (G2G+AL.py) `Train_only_gen` tunes the
+terms. The teacher is that of `transfer.g2g`: in the study's G2G+AL.py `Train_only_gen` tunes the
 pixel-trained generator for 2,500 updates on content alone, and `Train_and_Distill_only_gen` then
 has the three terms at once.
 
