@@ -77,16 +77,22 @@ def _parse(argv, *, operands):
 
 def _guarded(main):
     aside = _put_native_stderr_aside()
+    sys.stdout.reconfigure(errors="replace")  # a terminal may know ASCII only
     _log_plainly()
     _unwind_when_told_to_stop()
     try:
-        sys.exit(main() or 0)
+        status = main() or 0
+        sys.stdout.flush()
+        sys.exit(status)
     except UserError as error:
         _fail(str(error), status=1)
     except Stopped as stopped:
         _fail(f"{signal.Signals(stopped.number).name}: stopped", status=128 + stopped.number)
     except KeyboardInterrupt:
         _fail("stopped", status=130)
+    except BrokenPipeError:  # who read standard output has enough
+        _hush_stdout()
+        sys.exit(0)
     except Exception:  # a fault of ours: what the libraries said may explain it
         if aside:
             aside.seek(0)
@@ -122,7 +128,12 @@ def _print_help(description):
     try:
         print(_help(description), flush=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at its end
+        _hush_stdout()
+
+
+def _hush_stdout():
+    """Else Python complains when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _without_controls(message):

@@ -202,7 +202,7 @@ def read_run(folder: Path) -> Run:
         method, seed = method_name(report["method"], config), int(report["seed"])
     except FileNotFoundError as error:
         raise UserError(f"--ledger={folder}: no finished run: {Path(error.filename).name} is missing") from error
-    except (KeyError, UserError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, UserError) as error:
         raise UserError(f"--ledger={folder}: its report.json does not describe a student's run ({error!r})") from error
     equal = {name: config[name] for name in names_where(*TRAINING_GROUPS, equal=True) if name in config}
     equal |= {"updates in all phases": updates, "parameters": report.get("parameters")}

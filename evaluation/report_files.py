@@ -22,7 +22,7 @@ import records
 from errors import UserError, reason
 from evaluation.report import Table, aligned_lines, latency_line, markdown_lines, markdown_table, protocol_line
 from evaluation.results import Evaluation
-from runs import commit
+from runs import REPORT, commit, is_run
 
 _INSTRUCTIONS = {
     "avx2": "AVX2",
@@ -102,11 +102,14 @@ def _machine():
 
 
 def check_writable(folder: str | Path) -> None:
-    """Raise UserError where no file can be made in `folder`: before the work, not after it.
+    """Raise UserError where no file can be made in `folder`, or where it is a run, whose report
+    would be lost: before the work, not after it.
 
     Leaves nothing behind.
     """
     folder = Path(folder)
+    if is_run(folder):
+        raise UserError(f"--output={folder}: a training run, which has a {REPORT} of its own; choose another folder")
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)

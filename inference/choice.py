@@ -156,7 +156,10 @@ def _jpeg_quality(path):
     made it.
     """
     with Image.open(path, formats=["JPEG"]) as image:
-        percent = 100 * np.mean(image.quantization[0]) / _MEAN_OF_QUALITY_50
+        tables = image.quantization
+        if not tables:
+            return 100.0
+        percent = 100 * np.mean(tables[min(tables)]) / _MEAN_OF_QUALITY_50  # luma's is the first
     return max(1.0, 5000 / percent if percent > 100 else (200 - percent) / 2)
 
 

@@ -21,6 +21,7 @@ from inference.value_range import ValueRange, range_of
 # For a .tflite file without a sidecar: enough for 64 plain 3x3 convolutions, four times the depth
 # of a usual exported student.
 DEFAULT_RECEPTIVE_FIELD = 64
+_FARTHEST = 4096  # that a sidecar may state: what is then looked at fits into memory
 
 # How far beyond its stated receptive field a network is looked at, in LR pixels, and what
 # difference there counts: more than a level.
@@ -94,8 +95,11 @@ class KerasEngine(Engine):
         return 2 * largest / side**2 + 24 * self.scale**2
 
     def __call__(self, lr: np.ndarray) -> np.ndarray:
-        """See `Engine`."""
-        return self._clipped(np.asarray(lr, np.float32)).numpy()
+        """See `Engine`. Raises UserError where the network cannot take an image of that size."""
+        try:
+            return self._clipped(np.asarray(lr, np.float32)).numpy()
+        except Exception as error:  # of TensorFlow, Keras or a network from elsewhere
+            raise UserError(f"the network cannot run on {lr.shape[2]}x{lr.shape[1]} pixels: {reason(error)}") from error
 
 
 def use_tensorflow_threads(threads: int | None) -> None:
@@ -298,14 +302,14 @@ def _read_sidecar(path):
         return {}
     try:
         sidecar = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not readable as JSON: {reason(error)}; export the network again") from error
     if not isinstance(sidecar, dict):
         raise UserError(f"{path}: holds no JSON object; export the network again")
-    for name, least in (("receptive_field", 0), ("alignment", 1)):
+    for name, least, most in (("receptive_field", 0, _FARTHEST), ("alignment", 1, _FARTHEST), ("parameters", 0, 2**40)):
         value = sidecar.get(name, least)
-        if not isinstance(value, int) or value < least:
-            raise UserError(f"{path}: {name} {value!r} is not a number of pixels")
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise UserError(f"{path}: {name} {value!r} is not a number from {least} to {most}")
     return sidecar
 
 

@@ -202,7 +202,7 @@ def upscale_files(
                     return Event(source, target)
                 strips = list(_naming(source, iter_sized_strips(upscaler.for_image(source, image), image, size)))
                 return writers.submit(_write, job, source, target, image, strips, keep_done)
-            except (UserError, OSError) as error:
+            except Exception as error:  # one file's own, whatever a decoder or a network raises: it ends no folder
                 return _failed(source, target, error, keep_done)
 
         try:
@@ -224,10 +224,13 @@ def _is_done(item):
 
 
 def _failed(source, target, error, keep_done):
-    """The Event of an error. Any error of the system is one file's own: it ends no folder."""
+    """The Event of an error."""
     if isinstance(error, TargetExistsError) and keep_done:
         return Event(source, target, skipped=True)
-    return Event(source, target, error if isinstance(error, UserError) else UserError(f"{source}: {reason(error)}"))
+    if isinstance(error, UserError):
+        return Event(source, target, error)
+    kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
+    return Event(source, target, UserError(f"{source}: {kind}{reason(error)}"))
 
 
 def _read_small(job, source, target):
@@ -249,6 +252,6 @@ def _write(job, source, target, image, strips, keep_done):
         with _opened(job, source, target, image) as write:
             for strip in strips:
                 write(strip)
-    except (UserError, OSError) as error:
+    except Exception as error:  # as above
         return _failed(source, target, error, keep_done)
     return Event(source, target)

@@ -151,10 +151,12 @@ class _Session:
 
     def videos(self, sources: list[Path]) -> bool:
         """Upscale videos one after the other. Returns whether one failed."""
-        failed, taken = False, {}
+        failed, taken, originals = False, {}, {os.path.realpath(source) for source in sources}
         for source in sources:
             try:
                 target = self._video_target(source, alone=len(sources) == 1)
+                if os.path.realpath(target) in originals:
+                    raise UserError(f"{target}: the result would take the place of an original; choose another name")
                 if target in taken:
                     raise UserError(
                         f"{source}: its result would be {target}, which is that of {taken[target]}; give -o"
@@ -224,7 +226,8 @@ class _Session:
         for problem in done.problems:
             logging.error("%s", problem)
         if done.interrupted:
-            logging.warning("%s: stopped; holds the frames up to there", target)
+            if not done.problems:
+                logging.warning("%s: stopped; holds the frames up to there", target)
             raise done.interrupted
         return bool(done.problems)
 

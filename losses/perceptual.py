@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import KerasTensor as Tensor
 from keras import layers, ops
 
@@ -140,9 +141,11 @@ def _read_weights(path):
         with warnings.catch_warnings():  # of a foreign file Keras lists every group
             warnings.simplefilter("ignore")
             network.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # h5py raises whatever damaged bytes lead it to
         reason = " ".join(str(error).split()).split(" Example error")[0][:120]
         raise UserError(f"--vgg_weights={path}: does not hold Keras' VGG19 ({reason})") from error
+    if not all(np.isfinite(weight).all() for weight in network.get_weights()):
+        raise UserError(f"--vgg_weights={path}: holds weights that are no finite numbers")
     return _arrays_of(network)
 
 

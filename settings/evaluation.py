@@ -117,9 +117,9 @@ class Speed:
 
     heading: ClassVar[str] = "Speed"
     repetitions: int = setting(10, "Times that each model is timed; 0 leaves timing out.", low=0)
-    height: int = setting(180, "Height of the input that is timed, in pixels.", low=1)
-    width: int = setting(320, "Width of the input that is timed, in pixels.", low=1)
-    threads: int | None = setting(None, "Threads that a model may use; all cores by default.", low=1)
+    height: int = setting(180, "Height of the input that is timed, in pixels.", low=1, high=8192)
+    width: int = setting(320, "Width of the input that is timed, in pixels.", low=1, high=8192)
+    threads: int | None = setting(None, "Threads that a model may use; all cores by default.", low=1, high=1024)
     memory: bool = setting(True, "Measure peak memory, each model in a process of its own. Not without timing.")
 
 

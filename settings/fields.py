@@ -142,6 +142,9 @@ def kind_of(group: Any, item: Field) -> type:
     return typing.get_origin(hint) or hint
 
 
+_MOST = 2**31 - 1  # where no bound is stated: what counts, sizes and rates of libraries hold
+
+
 def check_number(value: float, said: About) -> None:
     """Raises ValueError for a number that is not finite or not within the bounds."""
     if not math.isfinite(value):
@@ -150,8 +153,9 @@ def check_number(value: float, said: About) -> None:
         raise ValueError(f"has to be above {said.above}")
     if said.low is not None and value < said.low:
         raise ValueError(f"has to be at least {said.low}")
-    if said.high is not None and value > said.high:
-        raise ValueError(f"has to be at most {said.high}")
+    high = _MOST if said.high is None else said.high
+    if value > high:
+        raise ValueError(f"has to be at most {high}")
 
 
 def kind_in_list(said: About) -> type:

@@ -154,7 +154,9 @@ class Upscaling:
         under="Videos",
     )
     video_size: str | None = setting(None, "WIDTHxHEIGHT of the raw frames on standard input.", under="Videos")
-    threads: int | None = setting(None, "Threads of the network; all cores by default.", low=1, under="Machine")
+    threads: int | None = setting(
+        None, "Threads of the network; all cores by default.", low=1, high=1024, under="Machine"
+    )
     memory_mb: int | None = setting(
         None,
         "About how much memory to take in all, 600 if possible; decides how large the tiles are that are computed at a time.",

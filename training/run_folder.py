@@ -148,7 +148,7 @@ class RunFolder:
     def _results(self):
         """What a run leaves here beside config.txt."""
         return [
-            *(self.weights, self.last_weights, self._report),
+            *(self.weights, self.last_weights, self._report, self._teacher_path, self.beside_weights("discriminator")),
             *self.path.glob(f"{self.role}.*.weights.h5"),
             *self.path.glob("checkpoints/*/step-*"),
         ]

@@ -79,6 +79,16 @@ def copy_runtime(folder: Path) -> None:
 def _refuse_what_is_no_page(output):
     if output.exists() and not (output / _MANIFEST).is_file() and (not output.is_dir() or any(output.iterdir())):
         raise UserError(f"--output={output}: is there already and holds no page; name another folder")
+    ours = {path.name for path in (_HERE / "page").iterdir()} | {"litert", "students", _MANIFEST}
+    within = {"litert": (".js", ".wasm"), "students": (".tflite",)}
+    others = [path for path in output.glob("*") if path.name not in ours]
+    others += [
+        path for name, suffixes in within.items() for path in (output / name).glob("*") if path.suffix not in suffixes
+    ]
+    if others:
+        raise UserError(
+            f"--output={output}: {others[0].name} there is none of the page's; move it, or name another folder"
+        )
 
 
 if __name__ == "__main__":

@@ -36,13 +36,18 @@ class VideoResult(NamedTuple):
     or a signal.
 
     problems: a line for each thing that went wrong: what of the source was damaged, why it ended
-    before its time.
+    before its time. whole: whether it goes on to the source's end.
     """
 
     frames: int
     seconds: float
     interrupted: KeyboardInterrupt | None = None
     problems: tuple[str, ...] = ()
+    whole: bool = True
+
+
+class _PutAsideError(Exception):
+    """The film was given another name than its own; it is no temporary file any more."""
 
 
 def upscale_video(
@@ -61,15 +66,15 @@ def upscale_video(
     size: the network's own factor when None. preview: the first two seconds only. deinterlace:
     interlaced frames become whole ones first. advance: called with the share of the work as it gets
     done. A source that is damaged is read as far as it can be, and `problems` says what was lost.
-    Once a frame is written nothing loses
-    it: on KeyboardInterrupt, on a full disc, on any error the file is finished, so that it plays,
-    and `problems` says why.
+    Once a frame is written nothing loses it: on KeyboardInterrupt, on a full disc, on any error the
+    file is finished, so that it plays, and `problems` says why. A film that is not whole takes no
+    older one's place: it goes beside it, as NAME_2.
 
     Raises UserError ("PATH: reason") for what cannot be read or written at all.
     """
     source, target = Path(source), Path(target)
     check_target(target, overwrite=overwrite, suffixes=CONTAINERS)
-    with contextlib.ExitStack() as stack:
+    with contextlib.suppress(_PutAsideError), contextlib.ExitStack() as stack:
         film = Source(source, preview=preview, deinterlace=deinterlace)
         stack.callback(film.close)
         film.name_losses()
@@ -80,12 +85,15 @@ def upscale_video(
         except (av.FFmpegError, OSError, ValueError) as error:
             raise UserError(f"{target}: cannot be written: {_why(error)}") from error
         result = _Run(upscaler, film, written, target).all(advance)
-        if target.exists() and not overwrite:  # another process was faster; hours of work are not thrown away for it
+        if target.exists() and not (overwrite and result.whole):
             names = (target.with_stem(f"{target.stem}_{number}") for number in itertools.count(2))
             other = next(name for name in names if not name.exists())
             os.replace(file.name, other)
-            raise UserError(f"{target}: was made by something else meanwhile; this result is {other}")
-        return result
+            if not overwrite:  # another process was faster; hours of work are not thrown away for it
+                raise UserError(f"{target}: was made by something else meanwhile; this result is {other}")
+            result = result._replace(problems=(*result.problems, f"{target}: stays as it was; the new part is {other}"))
+            raise _PutAsideError
+    return result
 
 
 def _why(error):
@@ -130,7 +138,7 @@ class _Run:
         damage = None if failure else self._film.damage.describe()
         if damage:
             problems.insert(0, f"{self._film.path}: {damage}")
-        return VideoResult(self._done, time.monotonic() - begun, interrupted, tuple(problems))
+        return VideoResult(self._done, time.monotonic() - begun, interrupted, tuple(problems), failure is None)
 
     def _enlarge(self, advance):
         # Used in turn: fresh memory costs as much as the rest of the copying. One is filled while

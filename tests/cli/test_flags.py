@@ -51,6 +51,8 @@ def test_flags_reach_their_settings(parse):
         ("--decay_steps=abc", "invalid literal"),
         ("--decay_steps=5,0", "at least 1"),
         ("--degradation_seed=-1", "at least 0"),
+        ("--worker_timeout=1e300", "at most 2147483647"),
+        ("--decay_steps=99999999999999999999", "at most 2147483647"),
         ("--tail=chroma", "rgb|luma"),
     ],
 )

@@ -1,7 +1,10 @@
+import json
+
 import numpy as np
 import pytest
 
-from evaluation.ledger import Run, differences, gains, table
+from errors import UserError
+from evaluation.ledger import Run, differences, gains, read_run, table
 from evaluation.results import paired_interval
 from settings.fields import names_where
 from settings.transfer import TRAINING_GROUPS
@@ -9,6 +12,15 @@ from settings.transfer import TRAINING_GROUPS
 
 def run(method, seed=0, **equal):
     return Run(f"runs/{method}-{seed}", method, seed, {"batch_size": "16", "updates in all phases": 100} | equal)
+
+
+def test_a_report_of_another_kind_is_one_line(tmp_path):
+    (tmp_path / "config.txt").write_text("--seed=1\n")
+    report = {"phases": [{"phase": "pixel", "steps": 2, "metrics": {}}], "method": None, "seed": 3, "command": "x"}
+    for change in ({}, {"method": "g2g", "seed": None}):
+        (tmp_path / "report.json").write_text(json.dumps(report | change))
+        with pytest.raises(UserError, match="its report.json does not describe a student's run"):
+            read_run(tmp_path)
 
 
 def test_equal_runs_form_a_ledger():

@@ -8,7 +8,7 @@ from errors import UserError
 from evaluation.candidates import BicubicEngine, Candidate
 from evaluation.latency import Latency
 from evaluation.report import markdown_table, protocol_line, text_table
-from evaluation.report_files import write_report
+from evaluation.report_files import check_writable, write_report
 from evaluation.results import BenchmarkScore, Evaluation, ModelResult, PictureScore
 
 PROTOCOL = "PSNR/SSIM on Y (BT.601, 16-235), 4 px border, MATLAB bicubic x4, 8-bit output"
@@ -140,3 +140,11 @@ def test_report_that_cannot_be_written(evaluation, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="report.json: cannot be written"):
         write_report(tmp_path / "file", evaluation)
+
+
+def test_a_runs_folder_is_no_place_for_a_report(tmp_path):
+    """Its own report.json would be lost."""
+    (tmp_path / "config.txt").write_text("--seed=1\n")
+    with pytest.raises(UserError, match="a training run, which has a report.json of its own; choose another folder"):
+        check_writable(tmp_path)
+    check_writable(tmp_path / "evaluation")

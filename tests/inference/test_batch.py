@@ -172,3 +172,18 @@ def test_whether_a_result_is_large_does_not_depend_on_its_colours(channels, near
         path = tmp_path / f"{height}.png"
         Image.fromarray(np.zeros((height, 30, *channels), np.uint8)).save(path)
         assert (_read_small(job, path, tmp_path / "x.png") is not None) == held
+
+
+def test_whatever_a_network_raises_is_a_line_of_its_own(nearest, pairs):
+    """A network from elsewhere may raise anything; here for one width."""
+
+    class Picky(type(nearest)):
+        def __call__(self, lr):
+            if lr.shape[2] == 21:
+                raise KeyError("width")
+            return super().__call__(lr)
+
+    Image.new("RGB", (21, 12)).save(pairs[2][0])
+    events = list(upscale_files(Upscaler(Picky()), pairs))
+    assert [event.source.name for event in events if event.error] == ["b.png", "c.png"]
+    assert str(events[2].error).endswith("c.png: KeyError: 'width'")

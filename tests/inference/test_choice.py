@@ -107,6 +107,17 @@ def test_every_kind_of_file_by_its_content(photograph, tmp_path):
     assert found == {name: trace for name, (_, trace) in files_of(photograph).items()}
 
 
+def test_a_jpeg_whose_tables_have_other_numbers(photograph, tmp_path):
+    """Any of four numbers names a table; some cameras begin with 1."""
+    content = bytearray(encoded(photograph[..., 0], "JPEG", quality=50))
+    table, frame = content.index(b"\xff\xdb"), content.index(b"\xff\xc0")
+    content[table + 4] = content[frame + 12] = 1
+    path = tmp_path / "a.jpg"
+    path.write_bytes(content)
+    with open_image(path) as image:
+        assert trace_of_loss(path, image) == "is a JPEG of quality 50"
+
+
 def test_a_lossless_frame_before_a_lossy_one(photograph, tmp_path):
     """As `img2webp -mixed` makes them: the chunks of two animations, put together by hand."""
     frames = [Image.fromarray(np.roll(photograph, 8 * i, 1)) for i in range(2)]

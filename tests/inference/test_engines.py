@@ -88,6 +88,9 @@ def test_without_sidecar_the_stated_receptive_field_is_taken(exported, tmp_path)
         ("[1]", "no JSON object"),
         (json.dumps({"scale": 4}), "says scale 4, but the network beside it upscales by 2"),
         (json.dumps({"receptive_field": "9"}), "receptive_field '9'"),
+        (json.dumps({"receptive_field": 20_000}), "receptive_field 20000 is not a number from 0 to 4096"),
+        (json.dumps({"parameters": "88752"}), "parameters '88752'"),
+        ("[" * 9999, "not readable as JSON"),
     ],
 )
 def test_sidecar_that_is_damaged_or_contradicts_is_refused(exported, tmp_path, content, reason):

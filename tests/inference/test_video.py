@@ -148,6 +148,23 @@ def test_interruption_leaves_a_file_that_plays(nearest, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
 
 
+def test_a_part_takes_no_older_films_place(nearest, tmp_path):
+    class Interrupted(type(nearest)):
+        def __call__(self, lr):
+            if (tmp_path / "b.mp4").read_bytes() == b"precious" and lr[0, 0, 0, 0] > 0.3:
+                raise KeyboardInterrupt
+            return super().__call__(lr)
+
+    (tmp_path / "b.mp4").write_bytes(b"precious")
+    result = upscale_video(Upscaler(Interrupted()), make(tmp_path / "a.mp4"), tmp_path / "b.mp4", overwrite=True)
+    assert result.interrupted and "b.mp4: stays as it was; the new part is " in result.problems[-1]
+    assert (tmp_path / "b.mp4").read_bytes() == b"precious"
+    assert 0 < len(frames(tmp_path / "b_2.mp4")) == result.frames < len(STAMPS)
+    assert upscale_video(Upscaler(nearest), tmp_path / "a.mp4", tmp_path / "b.mp4", overwrite=True).whole
+    assert len(frames(tmp_path / "b.mp4")) == len(STAMPS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4", "b_2.mp4"]
+
+
 @pytest.mark.parametrize("content", [b"", b"no video", None])
 def test_what_is_no_video_is_one_line_and_leaves_nothing(nearest, tmp_path, content):
     source = tmp_path / "a.mp4"
@@ -195,6 +212,16 @@ def test_several_videos_at_the_command(exported, tmp_path):
     )
     assert "b_x2.mp4 was done already" in done.stderr and "c.mts: no film that can be read" in done.stderr
     assert len(frames(tmp_path / "a_x2.mp4")) == len(STAMPS) and (tmp_path / "b_x2.mp4").read_bytes() == film
+
+
+def test_an_original_is_no_result(exported, tmp_path):
+    film = make(tmp_path / "a.mp4", sound=False).read_bytes()
+    (tmp_path / "a_x2.mp4").write_bytes(film)
+    command = [sys.executable, ROOT / "upscale.py", f"--model={exported['dynamic']}", "--overwrite", "--preview"]
+    for words in (["a.mp4", "a_x2.mp4"], ["a.mp4", "-o", "a.mp4"]):
+        done = subprocess.run([*command, *words], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 1 and "the result would take the place of an original" in done.stderr, done.stderr
+        assert all((tmp_path / name).read_bytes() == film for name in ("a.mp4", "a_x2.mp4"))
 
 
 def test_raw_frames(nearest):

@@ -93,3 +93,10 @@ def test_what_was_imported_is_exported(files, tmp_path, name, quantize):
         assert done.returncode == 0, done.stderr
     whole, tiled = (np.array(Image.open(tmp_path / f"{tile}.png")).astype(int) for tile in (1000, 13))
     assert np.abs(whole - tiled).max() <= 1 and whole.std() > 0
+
+
+def test_who_stops_to_read_has_enough(files, tmp_path):
+    words = [sys.executable, str(ROOT / "import_weights.py"), str(files / "rrdb_old_x1.pth"), "--describe"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path)
+    process.stdout.close()
+    assert (process.wait(120), process.stderr.read()) == (0, b"")

@@ -211,7 +211,13 @@ def test_after_its_first_update_or_when_continued_a_run_stays(tmp_path):
     assert read_config(tmp_path / "run/config.txt") == {"seed": "1"}
 
 
-@pytest.mark.parametrize("name", ["student.weights.h5", "student.pixel.weights.h5", "last.weights.h5", "report.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("student.weights.h5", "student.pixel.weights.h5", "last.weights.h5", "discriminator.weights.h5"),
+        *("report.json", "teacher.json"),
+    ],
+)
 def test_results_of_others_are_not_written_over(tmp_path, name):
     (tmp_path / name).write_text("mine")
     with pytest.raises(UserError, match=f"{name}: lies there without a config.txt"):

@@ -97,6 +97,10 @@ def test_a_folder_that_is_no_page_stays(students_folder, tmp_path):
     done = build(f"--models={students_folder}", f"--output={tmp_path}")
     assert done.returncode == 1 and "holds no page; name another folder" in done.stderr
     assert (tmp_path / "thesis.txt").read_text() == "mine"
+    (tmp_path / "students.json").write_text("[]")  # a page's, but beside what is none of it
+    done = build(f"--models={students_folder}", f"--output={tmp_path}")
+    assert done.returncode == 1 and "thesis.txt there is none of the page's" in done.stderr
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
 def test_without_the_npm_packages_nothing_is_made(students_folder, tmp_path, monkeypatch):
