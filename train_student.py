@@ -8,9 +8,11 @@
 The result is runs/student/student.weights.h5.
 """
 
+from dataclasses import fields
 from pathlib import Path
 
 from cli import app
+from errors import UserError
 from runs import CONFIG, read_config
 from settings.fields import as_text
 from settings.training import TrainStudent
@@ -26,6 +28,10 @@ def main(settings: TrainStudent) -> None:
     from training.trainer import open_run, train
 
     if settings.budget.budget_ms is not None:
+        if settings.machine.strategy == "multiworker":
+            raise UserError(
+                "--budget_ms: each worker would choose another size; choose on one machine, then give --depth and --width"
+            )
         settings = _chosen_by_budget(settings)
     with open_run(settings, role="student") as folder:
         name = settings.network.student
@@ -42,7 +48,8 @@ def _chosen_by_budget(settings: TrainStudent) -> TrainStudent:
     config = Path(settings.run.run_dir) / CONFIG
     before = read_config(config) if config.is_file() and not settings.run.new_run else {}
     sizes = [before.get(name, "") for name in ("depth", "width")]
-    if before.get("budget_ms") == as_text(budget.budget_ms) and all(map(str.isdecimal, sizes)):
+    same = all(before.get(item.name) == as_text(getattr(budget, item.name)) for item in fields(budget))
+    if same and all(map(str.isdecimal, sizes)):
         return settings.with_values(student="compact_s", depth=int(sizes[0]), width=int(sizes[1]))
     rows = measure_candidates(height=budget.budget_height, width=budget.budget_width, scale=settings.pictures.scale)
     chosen = largest_within(rows, budget.budget_ms)

@@ -78,7 +78,7 @@ def largest_within(rows: list[Measured], budget_ms: float) -> Measured:
         fastest = min(rows, key=lambda row: row.milliseconds)
         raise UserError(
             f"--budget_ms={budget_ms:g}: the smallest student ({fastest.depth}×{fastest.width}) takes {fastest.milliseconds:.1f} ms "
-            f"for this input here; allow more, or make --height and --width smaller"
+            f"for this input here; allow more, or make --budget_height and --budget_width smaller"
         )
     return max(within, key=lambda row: row.parameters)
 

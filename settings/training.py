@@ -57,7 +57,7 @@ class Training:
     decay_steps: tuple[str, ...] = setting(
         (), "Steps at which --schedule=step lowers the rate, with commas.", low=1, equal=True
     )
-    decay_factor: float = setting(0.5, "What the rate is multiplied by there.", above=0.0, high=1.0)
+    decay_factor: float = setting(0.5, "What the rate is multiplied by there.", above=0.0, high=1.0, equal=True)
     warmup_steps: int = setting(0, "Steps over which the rate rises from 0 first.", low=0, equal=True)
     clip_norm: float | None = setting(None, "Bound on the norm of the whole gradient.", above=0.0, equal=True)
     ema_decay: float = setting(

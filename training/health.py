@@ -23,7 +23,7 @@ class Health:
 
     def __init__(self, state: dict[str, Any]) -> None:
         self.optimizers = {name: item for name, item in state.items() if isinstance(item, Adam)}
-        self._known = None
+        self._known = 0
         self._cause = "loss or gradient"
 
     @property
@@ -48,7 +48,7 @@ class Health:
         elif gradients:
             self._cause = f"gradient given to the {', '.join(gradients).replace('_', ' ')}"
         skipped, before, self._known = self.skipped, self._known, self.skipped
-        if before is not None and skipped > before:
+        if skipped > before:
             logging.warning("step %d: %s not finite; %d updates skipped", step, self._cause, skipped - before)
         if self.in_a_row >= SICK_IN_A_ROW:
             raise SickRunError(f"{self._cause} not finite, {self.in_a_row} updates in a row")

@@ -217,9 +217,11 @@ class _PhaseRun:
                 f"{self.phase.name}: {sick}, at half the learning rate too; the last good checkpoint is {self.checkpoints.newest()}. "
                 "Lower --learning_rate, or set --clip_norm"
             ) from sick
+        best = float(self.best.numpy())  # of the weights that are kept, which go back to no older ones
         start = self._restore()
         if start is None:
             raise UserError(f"{self.phase.name}: {sick}, and there is no checkpoint to go back to") from sick
+        self.best.assign(best)
         self.retreats.assign(1)
         for optimizer in self.health.optimizers.values():
             optimizer.rate_factor.assign(optimizer.rate_factor * 0.5)

@@ -1,16 +1,19 @@
 """How a transfer method is run: what distill.py and `python -m transfer.<method>` both do."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from absl import logging
 
 import data
+import weights
 from cli import app
 from data.teacher_pictures import export_lr
 from errors import UserError
-from models import clone
-from runs import find_weights
+from models import GENERATORS, build_generator, clone, read_network
+from models.compact import Compact
+from runs import SUFFIX, find_weights, is_run
 from settings.transfer import Distill
 from training.job import new_generator
 from training.loop import Phase
@@ -20,7 +23,12 @@ from transfer import qat
 from transfer.job import Method, TransferJob
 from transfer.teacher import Teacher
 
-_OPTIONAL = {"content_weight": "content", "kd_weight": "imitation", "affinity_weight": "affinity"}
+_OPTIONAL = {
+    "content_weight": "content",
+    "kd_weight": "imitation",
+    "affinity_weight": "affinity",
+    "adversarial_weight": "adversarial",
+}
 
 
 def distill(settings: Distill, method: Method) -> None:
@@ -54,10 +62,17 @@ def _fine_tune(settings: Distill, method: Method) -> None:
     """--qat: quantisation-aware fine-tuning of a student of the method, guided by its float self or
     by the teacher.
     """
-    finished = find_weights(settings.network.init or f"runs/{method.name}")
-    settings = _with_published_values(settings, qat.METHOD, run_dir=f"{finished.parent}_qat")
+    finished = _finished_student(settings, method)
+    settings = settings.with_values(**_form_of(finished, settings))
+    name = finished.name.removesuffix(SUFFIX)
+    of = finished.parent if is_run(finished.parent) and name == "student" else Path("runs", name)
+    settings = _with_published_values(settings, qat.METHOD, run_dir=f"{of}_qat")
     labels = _labels(settings, method)
     guide = finished if settings.transfer.guide == "student" else None
+    if guide and settings.transfer.teacher_images and not labels:
+        raise UserError(
+            "--teacher_images: --qat imitates the student's float self; --guide=teacher imitates these images"
+        )
     guided = settings
     if labels:  # these flags speak of the labels
         guided = settings.with_values(teacher_images=None, cache_teacher=False, self_ensemble=False)
@@ -75,9 +90,46 @@ def _fine_tune(settings: Distill, method: Method) -> None:
         _train(job, folder, qat.METHOD.phases(job), teacher, images, method=f"{method.name}+qat", **facts)
 
 
+def _finished_student(settings: Distill, method: Method) -> Path:
+    """The weight file that --qat begins with."""
+    init = settings.network.init
+    if init == "shipped":
+        return weights.for_init(settings.network.student)
+    return find_weights(init or f"runs/{method.name}")
+
+
+def _form_of(finished: Path, settings: Distill) -> dict[str, Any]:
+    """--student and the sizes of the compact network in that file, as config.txt and report are to
+    tell of it.
+
+    Raises UserError where flags that were given tell of another.
+    """
+    found = read_network(finished)
+    if found is None or found[0] != "Compact":
+        return {}  # `qat.quantised_student` says what is wrong
+    form = {key: found[1][key] for key in ("depth", "width", "tail", "residual")}
+    compact = {name: build_generator(name).get_config() for name, (cls, _) in GENERATORS.items() if cls is Compact}
+
+    def others(name: str) -> dict[str, Any]:
+        """The sizes in which the file differs from the network of that name."""
+        return {key: value for key, value in form.items() if compact[name][key] != value}
+
+    student = settings.network.student
+    stated = {key: settings.values()[key] for key in form.keys() & settings.given}
+    if "student" not in settings.given:
+        student = min(compact, key=lambda name: len(others(name)))
+    elif student in compact:
+        stated = {key: compact[student][key] for key in form} | stated
+    if student not in compact or any(stated[key] != form[key] for key in stated):
+        sizes = ", ".join(f"--{key}={value}" for key, value in form.items())
+        raise UserError(f"--student={student}: {finished} holds another network ({sizes}); leave these flags out")
+    return {"student": student, **others(student)}
+
+
 def _with_published_values(settings: Distill, method: Method, *, run_dir: str) -> Distill:
     """With the method's published values, and a folder, where no flag gives others."""
-    published = {name: value for name, value in method.published.items() if name not in settings.given}
+    given = settings.given | ({"learning_rate"} if "optimizer" in settings.given else set())  # it brings its own
+    published = {name: value for name, value in method.published.items() if name not in given}
     settings = settings.with_values(**published)
     _warn_of_no_effect(settings, method)
     return settings.with_values(run_dir=settings.run.run_dir or run_dir)

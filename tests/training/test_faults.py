@@ -19,7 +19,18 @@ from training.run_folder import RunFolder
 from training.step import Step, pixel
 
 
-def train(path, *, batches=batches, steps=(8,), network="compact_xs", name="adam"):
+class InTurn(Darkness):
+    """Metrics that were written down before, whatever the network gives."""
+
+    def __init__(self, *values):
+        super().__init__()
+        self.values = iter(values)
+
+    def metrics(self, model):
+        return {"psnr_y": next(self.values)}
+
+
+def train(path, *, batches=batches, steps=(8,), network="compact_xs", name="adam", keep="last", validator=None):
     """Like the loop's own test, at a constant rate; returns the networks too."""
     tf.keras.utils.set_random_seed(3)
     model = models.build_generator(network, depth=1, width=4)
@@ -28,16 +39,17 @@ def train(path, *, batches=batches, steps=(8,), network="compact_xs", name="adam
         schedule = make_schedule("constant", learning_rate=1e-2, steps=count)
         optimizer = make_optimizer(model, schedule=schedule, name=name)
         step = Step(generator=model, optimizer=optimizer, terms=[pixel(1.0, mae_loss)])
-        phases.append(Phase(f"phase_{i}", step, model, average, count, "last", {"generator": optimizer}))
+        phases.append(Phase(f"phase_{i}", step, model, average, count, keep, {"generator": optimizer}))
     folder = RunFolder(path, role="student")
     folder.open({}, fixed=set())
     try:
-        options = LoopOptions(checkpoint_every=4, validate_every=4, log_every=2, average_decay=0.0)
+        validate_every = 1 if keep == "best" else 4
+        options = LoopOptions(checkpoint_every=4, validate_every=validate_every, log_every=2, average_decay=0.0)
         summaries = run_phases(
             phases,
             folder=folder,
             batches=batches,
-            validator=Darkness(),
+            validator=validator or Darkness(),
             save_weights=models.save_weights,
             options=options,
         )
@@ -88,13 +100,21 @@ def test_a_sick_update_is_as_if_its_batch_had_not_been(tmp_path, network, name, 
     """Weights, moments and batch statistics, compared with a run that never saw the two batches.
     srresnet has batch normalisation.
     """
-    sick, optimizer, summaries = train(tmp_path / "sick", batches=poisoned(2, 5), network=network, name=name)
-    sound, reference, _ = train(tmp_path / "sound", batches=without(2, 5), steps=(6,), network=network, name=name)
+    sick, optimizer, summaries = train(tmp_path / "sick", batches=poisoned(0, 5), network=network, name=name)
+    sound, reference, _ = train(tmp_path / "sound", batches=without(0, 5), steps=(6,), network=network, name=name)
     for a, b in zip(sick.get_weights(), sound.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert optimizer.iterations.numpy() == reference.iterations.numpy() == 6
     assert summaries[0]["skipped_updates"] == 2
-    assert "loss term pixel not finite; 1 updates skipped" in caplog.text
+    assert caplog.text.count("loss term pixel not finite; 1 updates skipped") == 2
+
+
+def test_what_was_best_before_a_retreat_stays(tmp_path):
+    """The best, of step 5, lies behind the checkpoint that the run goes back to, of step 4."""
+    values = InTurn(0, 1, 2, 3, 10, 20, *[4] * 5, *[15] * 20)  # of steps 0 to 5, then of the sick ones, then again
+    train(tmp_path, batches=poisoned(*range(5, 11), times=6), steps=(12,), keep="best", validator=values)
+    facts = models.read_facts(tmp_path / "student.phase_0.weights.h5")
+    assert (facts["step"], facts["metrics"]) == (5, {"psnr_y": 20.0})
 
 
 def test_a_sickness_sends_the_run_back_once_at_half_the_rate(tmp_path, caplog):
