@@ -37,10 +37,8 @@ def sha256(path: Path) -> str:
 def read_text(path: Path) -> str:
     """The text of a file.
 
-    Raises FileNotFoundError where there is none, DamagedError for what is no file or fails to be
-    read.
-
-    UserError where it may not be read.
+    Raises FileNotFoundError where there is none, DamagedError for what is no file or cannot be
+    read, UserError where it may not be read.
     """
     path = Path(path)
     try:

@@ -5,8 +5,8 @@ pixel phase, on content alone.
     python train_teacher.py --teacher=edsr_8x64 --adversarial_steps=0      smaller, for fidelity only
     python train_teacher.py --flagfile=recipes/esrgan.txt                  a published system
 
-Writes runs/teacher/teacher.pixel.weights.h5, teacher.content.weights.h5 and
-teacher.adversarial.weights.h5, which distill.py finds by itself.
+Writes runs/teacher/teacher.pixel.weights.h5 and teacher.adversarial.weights.h5, and with
+--content_steps teacher.content.weights.h5, which distill.py finds by itself.
 """
 
 from cli import app

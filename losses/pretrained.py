@@ -20,6 +20,7 @@ def read_arrays(path: str, *, flag: str) -> dict[str, np.ndarray]:
     Raises UserError, naming the flag, for what is none, or holds no finite numbers.
     """
     try:
+        # np.load alone would take an .npy file too: the zip archive is opened first.
         with open(path, "rb") as opened, zipfile.ZipFile(opened), np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except FileNotFoundError as error:

@@ -2,8 +2,7 @@
 
 Flags, `--help`, `config.txt`, what a continued run must agree in, what a ledger's runs must share
 and what names a place derive from the fields. A *group* is a dataclass of settings with a heading;
-a
-*command* is a dataclass of groups.
+a *command* is a dataclass of groups.
 """
 
 import math
@@ -23,9 +22,8 @@ class About:
     alias: a second name of the flag. fixed: a continued run must agree in it. equal: the runs of a
     ledger must agree in it. place: it names a place on one machine, or leaves the result alone.
     datasets: the data sets that read it; empty where all do. recorded: it stands in config.txt.
-    under: its heading in `--help`, where that is not its group's. words: of a list, makes of its
-    words as they were written those that the setting holds; raises ValueError, with the remedy, for
-    a bad one.
+    under: its heading in `--help`, where that is not its group's. words: of a list, a function that
+    checks its words and gives those that the setting holds; it raises ValueError, with the remedy.
     """
 
     help: str

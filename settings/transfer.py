@@ -23,7 +23,8 @@ class Transfer:
     )
     kd_weight: float | None = setting(
         None,
-        "Weight of imitating the teacher's image, for squared differences of 8-bit levels, where the method has it.",
+        "Weight of imitating the teacher's image, for squared differences of 8-bit levels, where the method has it; "
+        "by default what transfer/METHOD.py publishes.",
         low=0.0,
         fixed=True,
     )

@@ -69,8 +69,8 @@ class Adversary:
         real, fake = tf.stop_gradient(real), tf.stop_gradient(fake)
         if self.generator_updates == 1:
             return self._update(real, fake)
-        # A condition in the graph: Keras' optimizers cannot take part in it while several replicas
-        # have to agree, and a part is no turn.
+        # A condition in the graph: Keras' optimizers cannot be in one while several replicas have
+        # to agree; and the parts of --accumulate would be counted as updates.
         if tf.distribute.get_strategy().num_replicas_in_sync > 1 or self.optimizer.parts > 1:
             raise UserError(f"--generator_updates={self.generator_updates}: for one device and --accumulate=1 only")
         self.calls.assign_add(1)

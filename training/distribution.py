@@ -20,8 +20,8 @@ def make_strategy(name: str, *, worker_timeout: float = 600.0) -> tf.distribute.
     """The tf.distribute strategy of that name; must be called before any other use of TensorFlow.
 
     single: one device. mirrored: all GPUs of this machine. multiworker: the processes that
-    TF_CONFIG lists, one or more devices each.
-    tpu: the TPU of this virtual machine (written from the documentation, never tried).
+    TF_CONFIG lists, one or more devices each. tpu: the TPU of this virtual machine (written from
+    the documentation, never tried).
     worker_timeout: seconds to wait for the other workers. Raises UserError where it cannot be set
     up.
     """

@@ -88,7 +88,7 @@ def run_phases(
     Returns a list with a summary dict per phase. Raises UserError for what the user can put right,
     SystemExit after a signal.
     """
-    summaries, ends, before = [], {None: 0}, None  # ends: the number of the batch that a phase ends before
+    summaries, ends, before = [], {None: 0}, None  # ends: the first batch after each phase
     with Interruption() as interruption:
         folder.begin()
         for i, phase in enumerate(phases):

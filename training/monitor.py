@@ -134,7 +134,7 @@ class Interval:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Time in here is no training time: it counts in neither figure."""
+        """Time in here counts neither in the speed nor in the share of waiting."""
         began = time.monotonic()
         yield
         self._began += time.monotonic() - began

@@ -86,8 +86,7 @@ def make_schedule(
     """Step number to learning rate.
 
     constant; cosine: down to 1 % of `learning_rate` at `steps`; trapezoid: constant, the same fall
-    over the last fifth;
-    step: times `decay_factor` at each of `decay_steps`, as ESRGAN halves it.
+    over the last fifth; step: times `decay_factor` at each of `decay_steps`, as ESRGAN halves it.
     warmup_steps: rise linearly first. Raises ValueError for an unknown name.
     """
     if name == "constant" or (name == "step" and not decay_steps):
@@ -271,7 +270,6 @@ def make_optimizer(
     schedule: keras.optimizers.schedules.LearningRateSchedule,
     name: str = "adam",
     clip_norm: float | None = None,
-    beta_1: float = 0.9,
     loss_scaling: bool = False,
 ) -> Adam:
     """Adam or Muon over the trainable variables of `model`, its moments created now so that a
@@ -281,7 +279,7 @@ def make_optimizer(
     gradient, None for none. loss_scaling: for float16.
     """
     kind = {"adam": Adam, "muon": Muon}[name]
-    optimizer = kind(schedule, clip_norm=clip_norm, loss_scaling=loss_scaling, beta_1=beta_1, beta_2=0.999)
+    optimizer = kind(schedule, clip_norm=clip_norm, loss_scaling=loss_scaling, beta_1=0.9, beta_2=0.999)
     optimizer.build(model.trainable_variables)
     return optimizer
 

@@ -176,6 +176,6 @@ class Step:
         losses = {}
         for term in self.terms:
             if term.adversary is not None:
-                name = "discriminator_teacher" if term.prefix else "discriminator"
+                name = term.prefix + "discriminator"
                 losses[name] = term.adversary.update(real=term.real(seen), fake=seen.sr)
         return losses

@@ -34,7 +34,7 @@ from training.distribution import (
 from training.loop import LoopOptions, Phase, run_phases
 from training.run_folder import RunFolder
 
-_REST_OF_THE_PROCESS = ExitStack()  # a scope that nothing holds is left again
+_REST_OF_THE_PROCESS = ExitStack()  # holds the scope of the strategy, which would else be left at once
 
 
 def open_run(settings: TrainingCommand, *, role: str, teacher: Path | None = None) -> RunFolder:

@@ -2,8 +2,8 @@
 
 The student's loss is C + 1e-3 K: C the content loss against the original, K the squared difference
 to the teacher's image in 8-bit levels. The teacher is frozen: the pixel-trained generator, trained
-on for 2,500 updates with the content loss alone (train_teacher.py
---content_steps=2500). No discriminator.
+on for 2,500 updates with the content loss alone (train_teacher.py --content_steps=2500). No
+discriminator.
 
 Source: Lee and Park, "A Study of Lightening SRGAN Using Knowledge Distillation", J. Korea
 Multimedia Society 24(12), 2021, doi:10.9717/kmms.2021.24.12.1598. Its code,

@@ -23,8 +23,7 @@ class Teacher:
 
     phase: of the teacher's training whose end is wanted. guide: a weight file that takes the
     teacher's place. labels: its images are made once, and in float32, as labels. file: the weight
-    file; None with --teacher_images. network: what `load` found in it, also where its images come
-    with the batch.
+    file; None with --teacher_images. network: the network in it, once `load` was called.
     Raises UserError when there is no such teacher.
     """
 

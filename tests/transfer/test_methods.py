@@ -174,7 +174,7 @@ def test_gan2gan_has_the_five_terms_and_two_discriminators(job):
     sr_teacher, sr = job.teacher(lr, training=False), job.model(lr, training=True)
     fake, real = (models.clone(second.discriminator)(image, training=True) for image in (sr, sr_teacher))
     expected = float(ADVERSARIAL_LOSSES["bce"].discriminator(real=real, fake=fake))
-    assert float(phase.step(lr, hr)["discriminator_teacher"]) == pytest.approx(expected, rel=1e-3)
+    assert float(phase.step(lr, hr)["teacher_discriminator"]) == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_second_discriminators_gradient_reaches_the_student(job):
