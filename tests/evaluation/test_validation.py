@@ -105,3 +105,21 @@ def test_a_crop_of_one_colour_is_left_out(tmp_path):
     assert np.isfinite(expected["psnr_y"])
     assert Validator(store("two", black, photograph), pictures=9, size=64).metrics(nearest) == expected
     assert Validator(store("black", black), pictures=9, size=64).metrics(nearest)["psnr_y"] == np.inf
+
+
+def test_the_identity_tells_sizes_images_and_pixels_apart(tmp_path):
+    """By it a continued run knows whether its best was measured on the same."""
+    photograph = photographs.astronaut()
+
+    def identity(name, *, size=96, count=2, change=0):
+        def pairs():
+            for number in range(count):
+                hr = photograph[:128, 100 * number : 100 * number + 128].copy()
+                hr[64, 64, 0] ^= change
+                yield str(number), hr, Degradation("bicubic", 4).lr(hr)
+
+        source = Source(key=name, description=name, scale=4, pairs=pairs)
+        return Validator(open_store(source, cache_dir=tmp_path), pictures=3, size=size).identity
+
+    found = [identity("a"), identity("b", size=64), identity("c", count=3), identity("d", change=1)]
+    assert len(set(found)) == 4 and identity("e") == found[0]

@@ -75,3 +75,15 @@ def test_what_is_no_network(student, tmp_path):
         open_keras_file(tmp_path / "other.keras")
     with pytest.raises(UserError, match="no such file"):
         open_keras_file(tmp_path / "none.keras")
+
+
+def test_a_keras_file_starts_no_program(tmp_path):
+    """A Lambda holds Python's byte code, which Keras would run."""
+    written, path = tmp_path / "written", tmp_path / "x.keras"
+    lr = keras.Input((None, None, 3))
+    program = f"(open({str(written)!r}, 'w').close(), x)[1]"
+    keras.Model(lr, keras.layers.Lambda(eval(f"lambda x: {program}"))(lr)).save(path)
+    written.unlink()  # made when the network was built
+    with pytest.raises(UserError, match="x.keras: "):
+        open_keras_file(path)
+    assert not written.exists()

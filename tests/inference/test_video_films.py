@@ -34,6 +34,8 @@ def test_the_larger_film_is_the_film_larger(nearest, tmp_path, film):
     before, after = decode(source), decode(target)
     assert not result.problems and result.frames == len(before.times) == len(after.times)
     assert after.size == tuple(4 * side for side in before.size) or film.name.startswith("h264_odd")
+    if film.tags:  # primaries and transfer; of the rest test_video_kept.py tells
+        assert after.tags[2:] == before.tags[2:] == film.tags[2:]
     assert after.aspect == pytest.approx(before.aspect, rel=0.01) and after.rotation == before.rotation
     _check_times(film, before, after)
     # FFmpeg's mean of a frame that holds two moments lies between them; that of the result is one

@@ -17,6 +17,8 @@ import pytest
 from PIL import Image
 
 import models
+from errors import UserError
+from training.distribution import make_strategy
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -213,3 +215,18 @@ def test_workers_that_were_started_otherwise_are_refused_alike(tmp_path, flags, 
         last = (tmp_path / f"worker{index}/log.txt").read_text().splitlines()[-1]
         assert last.startswith(f"train_student.py: {said}"), last
     assert not (tmp_path / "worker0/runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ('{"cluster": {"worker": ["a:1", "b:1"]}}', "TF_CONFIG names no task"),
+        ('{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": "x"}}', "cannot be set up"),
+        ("{", "cannot be set up"),
+    ],
+)
+def test_a_tf_config_that_is_none_is_one_line(config, said, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(UserError, match=f"--strategy=multiworker: .*{said}") as caught:
+        make_strategy("multiworker", worker_timeout=1)
+    assert "\n" not in str(caught.value)
