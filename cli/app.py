@@ -90,9 +90,9 @@ def _guarded(main):
         _fail(f"{signal.Signals(stopped.number).name}: stopped", status=128 + stopped.number)
     except KeyboardInterrupt:
         _fail("stopped", status=130)
-    except BrokenPipeError:  # who read standard output has enough
+    except BrokenPipeError:  # who read standard output has enough; what came after it is not done
         _hush_stdout()
-        sys.exit(0)
+        sys.exit(128 + signal.SIGPIPE)
     except Exception:  # a fault of ours: what the libraries said may explain it
         if aside:
             aside.seek(0)
