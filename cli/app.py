@@ -92,7 +92,7 @@ def _guarded(main):
         _fail("stopped", status=130)
     except BrokenPipeError:  # who read standard output has enough; what came after it is not done
         _hush_stdout()
-        sys.exit(128 + signal.SIGPIPE)
+        sys.exit(141)  # as a shell counts SIGPIPE
     except Exception:  # a fault of ours: what the libraries said may explain it
         if aside:
             aside.seek(0)
