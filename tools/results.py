@@ -15,6 +15,7 @@ from cli import app
 from errors import UserError
 from evaluation.report import markdown_lines
 from records import sha256
+from runs import read_config
 from settings.fields import Command
 
 ROOT = weights.FOLDER.parent
@@ -199,18 +200,17 @@ def card(name: str, report: dict, degraded: dict) -> str:
     """The model card of a shipped network, Markdown. degraded: docs/results/degraded."""
     suffix = next((word for word in _PURPOSES if word and name.endswith(word)), "")
     description = json.loads((weights.FOLDER / f"{name}.json").read_text())
-    origin = description["origin"]
     files = sorted(path for path in weights.FOLDER.glob(f"{name}.*") if path.suffix in (".h5", ".tflite"))
     lines = [f"# {name}", "", f"{description['network']} {description['config']}: {description['parameters']:,} parameters, ×{description['scale']}, "
              f"{_PURPOSES[suffix]}.", ""]  # fmt: skip
-    lines += ["## Training", "", *_training(origin)]
+    lines += ["## Training", "", *_training(name)]
     int8 = weights.FOLDER / f"{name}.int8.json"
     if int8.is_file():
         lines += [
             "",
             "The integer file comes from quantisation-aware distillation:",
             "",
-            *_training(json.loads(int8.read_text())["origin"]),
+            *_training(f"{name}.int8"),
         ]
     lines += [
         "",
@@ -227,7 +227,9 @@ def card(name: str, report: dict, degraded: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _training(origin):
+def _training(file):
+    origin = json.loads((weights.FOLDER / f"{file}.json").read_text())["origin"]
+    others = read_config(weights.FOLDER / f"{file}.flags.txt")["validation_pictures"]
     steps = ", ".join(f"{count:,} ({phase})" for phase, count in origin["steps"].items())
     validation = "; ".join(
         f"{phase} " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
@@ -245,7 +247,7 @@ def _training(origin):
         *(f"- {change}" for change in origin.get("history", ())),
         f"- steps: {steps}; seed {origin['seed']}; {origin['hours']} hours on one or two server cores; finished {origin['finished'][:10]}",
         "- pictures: the 511 photographs that weights/README.md describes, with their licences",
-        f"- validation on 20 others: {validation} ({origin['protocol']})",
+        f"- validation on {others} others: {validation} ({origin['protocol']})",
     ]
 
 
