@@ -118,31 +118,37 @@ class RunFolder:
         self._fresh = False
         names = sorted({*old, *config})
         changed = {name: (old.get(name), config.get(name)) for name in names if old.get(name) != config.get(name)}
-        broken = {name: change for name, change in changed.items() if name in fixed}
+        same_teacher = self._refuse_other_teacher()
+        broken = {
+            name: change
+            for name, change in changed.items()
+            if name in fixed and not (name == "teacher" and same_teacher)
+        }
         if broken:
             differences = ", ".join(f"--{name} was {was}, is {now}" for name, (was, now) in broken.items())
             raise UserError(
                 f"{self.path}: holds a run of another kind ({differences}); choose another --run_dir, or --new_run to move the old one aside"
             )
-        self._refuse_other_teacher()
         self._changed = changed
         return changed
 
     def _refuse_other_teacher(self):
         """One run, one teacher: which file --teacher stands for depends on the phases that it has
-        by then.
+        by then. Returns whether it is known to be the same, by whatever name.
         """
         now = self._teacher
         try:
             before = read_json(self._teacher_path, {"file": str, "sha256": str})
         except (FileNotFoundError, DamagedError):  # runs of older code have none
-            return
+            return False
         if now is None or before["sha256"] == now["sha256"]:
-            return
-        change = "has changed since" if before["file"] == now["file"] else f"is now to be {now['file']}"
+            return now is not None
+        known = f"{self.path}: has learned from {before['file']}"
+        if before["file"] == now["file"]:
+            raise UserError(f"{known}, which has changed since; put it back, or --new_run to move the old run aside")
         raise UserError(
-            f"{self.path}: has learned from {before['file']}, which {change}; put that teacher back, choose another "
-            "--run_dir, or --new_run to move the old run aside"
+            f"{known}, and would now learn from {now['file']}; --teacher={before['file']} goes on with that one, "
+            "--new_run moves the old run aside"
         )
 
     def _results(self):

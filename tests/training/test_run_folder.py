@@ -77,13 +77,32 @@ def test_another_teacher_is_refused_unless_new(tmp_path):
     start(run, {}, teacher=pixel)
     moved = pixel.rename(tmp_path / "moved")
     start(run, {}, teacher=moved)  # the same network, wherever it lies
-    with pytest.raises(UserError, match=r"run: has learned from .*/moved, which is now to be .*content\.weights"):
+    with pytest.raises(
+        UserError, match=r"has learned from .*/moved, and would now learn from .*content\.weights.*--teach"
+    ):
         start(run, {}, teacher=content)
     moved.write_bytes(b"trained on")
-    with pytest.raises(UserError, match=r"has learned from .*/moved, which has changed since; put"):
+    with pytest.raises(UserError, match=r"has learned from .*/moved, which has changed since; put it"):
         start(run, {}, teacher=moved)
     start(run, {}, teacher=content, new_run=True)
     assert json.loads((run / "teacher.json").read_text())["file"] == str(content)
+
+
+def test_the_same_teacher_may_have_another_name(tmp_path):
+    """As the message about another one says."""
+    teacher, other = tmp_path / "teacher.pixel.weights.h5", tmp_path / "teacher.content.weights.h5"
+    teacher.write_bytes(b"weights")
+    other.write_bytes(b"others")
+    run, fixed = tmp_path / "run", {"fixed": {"teacher"}}
+    folder = RunFolder(run, role="student")
+    folder.open({"teacher": "runs/teacher"}, **fixed, teacher=teacher)
+    folder.begin()
+    folder.checkpoints("transfer").mkdir(parents=True)
+    folder.close()
+    changed = RunFolder(run, role="student").open({"teacher": str(teacher)}, **fixed, teacher=teacher)
+    assert changed == {"teacher": ("runs/teacher", str(teacher))}
+    with pytest.raises(UserError, match="would now learn from"):
+        RunFolder(run, role="student").open({"teacher": str(other)}, **fixed, teacher=other)
 
 
 def test_a_teacher_that_nobody_recorded_is_taken_and_recorded(tmp_path):
