@@ -61,7 +61,7 @@ def measure(
             try:
                 # As programs give an image to it, and take the result: a file of 8 bits has no
                 # floats.
-                milliseconds = _time_once(engine, levels if getattr(engine, "takes_uint8", False) else floats)
+                milliseconds = _time_once(engine, levels if engine.takes_uint8 else floats)
             except (UserError, MemoryError) as error:
                 if failures is None:
                     raise

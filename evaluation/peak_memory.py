@@ -66,7 +66,7 @@ def _of_engine(model, scale, height, width, threads):
     _load_runtime(model)
     before = peak_bytes()
     engine = BicubicEngine(scale) if model == "bicubic" else open_engine(model, threads=threads)
-    lr = lr if getattr(engine, "takes_uint8", False) else lr / np.float32(255.0)
+    lr = lr if engine.takes_uint8 else lr / np.float32(255.0)
     if engine.fixed_size in (None, lr.shape[:2]):
         engine(lr[None])
     else:

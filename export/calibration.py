@@ -92,7 +92,7 @@ def calibration(settings: ExportTflite, model: keras.Model, run: Path) -> list[n
         images = [store.lr(i) for i in spread(range(len(store)), count)]
     else:
         images = [lr for _, _, lr in data.sample(split="train", scale=model.scale).pairs()]
-    return calibration_pictures(model, images, height=height, width=width)
+    return calibration_pictures(model, images, height=height, width=width, count=count)
 
 
 def proof_pairs(settings: Command, run: Path, *, scale: int) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -32,7 +32,6 @@ def export_fixed_size(settings: ExportTflite, source: Path) -> None:
     description = _describe(settings, source)
     output = output_of(export, source, name=f"{source.stem}_{export.width}x{export.height}.tflite")
     original = TFLiteEngine(source)
-
     images = [lr for _, _, lr in data.sample(split="validation", scale=original.scale).pairs()]
 
     def proof(file: Path) -> dict[str, Any]:
